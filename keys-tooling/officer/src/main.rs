@@ -1,0 +1,3 @@
+//! The officers' offline tool: ceremony, import, list, read.
+
+fn main() {}

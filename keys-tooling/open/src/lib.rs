@@ -1,0 +1,1 @@
+//! The only decryption in the repository: bundles, identities, envelopes.

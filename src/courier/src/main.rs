@@ -1,0 +1,3 @@
+//! Carries ciphertext from the server to removable media.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Ciphertext world: the structure of a sealed envelope, size classes, submissions and bundles.

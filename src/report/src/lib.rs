@@ -1,0 +1,1 @@
+//! Plaintext world: what a person tells, its canonical encoding, and packing into a padded tar.

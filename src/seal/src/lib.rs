@@ -1,0 +1,1 @@
+//! The only encryption in the repository: age with the hybrid recipient.

@@ -1,0 +1,3 @@
+//! The server: takes envelopes, keeps them, and publishes the log.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The strict subset of POSIX ustar that paddeds and bundles are written in.

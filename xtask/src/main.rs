@@ -1,0 +1,3 @@
+//! Every developer command: cargo xtask demo, test, bench, site, fuzz.
+
+fn main() {}
