@@ -1,1 +1,22 @@
-//! The signed directory of a force: intake keys, couriers, log key; parse and verify.
+//! The directory of a force: its public keys, signed by its root key; and the request signatures of
+//! the couriers that it names.
+//!
+//! Pure: the date and the time come in as arguments. It must never hold a key that opens a report,
+//! and names no key encapsulation: a recipient is checked as text. It trusts no input: only what
+//! was signed is parsed, and there is one way to write a directory. The bytes are those of
+//! docs/protocol.md, section 7.
+
+mod directory;
+mod force;
+mod recipient;
+mod wire;
+
+pub mod request;
+
+pub use directory::{
+    Contact, Contents, ContentsError, DIRECTORY_SIZE_BYTES_MAX, DateError, Directory, OpenError,
+    SignError, root_key_name,
+};
+pub use force::{FORCE_SIZE_BYTES_MAX, Force, ForceError};
+pub use recipient::{RECIPIENT_KEY_SIZE_BYTES, Recipient, RecipientError};
+pub use wire::{IntakeKey, WireError};
