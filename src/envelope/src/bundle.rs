@@ -51,7 +51,11 @@ pub struct BundleName {
 
 impl fmt::Display for BundleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bundle-{:04}-{}-{}.tar", self.year, self.first, self.last)
+        write!(
+            f,
+            "bundle-{:04}-{}-{}.tar",
+            self.year, self.first, self.last
+        )
     }
 }
 
@@ -64,7 +68,9 @@ impl FromStr for BundleName {
     type Err = BundleNameError;
 
     fn from_str(text: &str) -> Result<Self, BundleNameError> {
-        let numbers = text.strip_prefix("bundle-").and_then(|t| t.strip_suffix(".tar"));
+        let numbers = text
+            .strip_prefix("bundle-")
+            .and_then(|t| t.strip_suffix(".tar"));
         let mut numbers = numbers.ok_or(BundleNameError)?.split('-');
         let mut next = || numbers.next().ok_or(BundleNameError);
         let name = Self {
@@ -73,7 +79,11 @@ impl FromStr for BundleName {
             last: next()?.parse().map_err(|_| BundleNameError)?,
         };
         // One spelling: no sign, no leading zero, nothing behind.
-        if name.to_string() == text { Ok(name) } else { Err(BundleNameError) }
+        if name.to_string() == text {
+            Ok(name)
+        } else {
+            Err(BundleNameError)
+        }
     }
 }
 
@@ -121,9 +131,15 @@ impl<W: Write> BundleWriter<W> {
     /// # Errors
     /// A part is over its bound (nothing was written of it then), or writing failed.
     pub fn begin(to: W, head: &Head) -> Result<Self, BundleWriteError> {
-        let mut bundle = Self { archive: stream::Writer::new(to) };
+        let mut bundle = Self {
+            archive: stream::Writer::new(to),
+        };
         bundle.append(DIRECTORY, &head.directory, DIRECTORY_SIZE_BYTES_MAX)?;
-        bundle.append(PREVIOUS_CHECKPOINT, &head.previous_checkpoint, NOTE_SIZE_BYTES_MAX)?;
+        bundle.append(
+            PREVIOUS_CHECKPOINT,
+            &head.previous_checkpoint,
+            NOTE_SIZE_BYTES_MAX,
+        )?;
         bundle.append(CHECKPOINT, &head.checkpoint, NOTE_SIZE_BYTES_MAX)?;
         bundle.append(ENTRIES, &head.entries, ENTRIES_SIZE_BYTES_MAX)?;
         bundle.append(EPOCHS, &head.epochs, EPOCHS_SIZE_BYTES_MAX)?;
@@ -137,7 +153,9 @@ impl<W: Write> BundleWriter<W> {
     pub fn append_blob(&mut self, h: &Digest, submission: &[u8]) -> Result<(), BundleWriteError> {
         check_size("a submission", submission, SUBMISSION_SIZE_BYTES_MAX)?;
         let size = size_of(submission);
-        Ok(self.archive.append(&format!("{BLOBS}{h}"), size, submission)?)
+        Ok(self
+            .archive
+            .append(&format!("{BLOBS}{h}"), size, submission)?)
     }
 
     /// Ends the bundle, flushes, and gives the writer back.
@@ -167,7 +185,11 @@ fn check_size(member: &'static str, bytes: &[u8], max: u64) -> Result<(), Bundle
     if size_of(bytes) <= max {
         return Ok(());
     }
-    Err(BundleWriteError::TooLong { member, found: bytes.len(), max })
+    Err(BundleWriteError::TooLong {
+        member,
+        found: bytes.len(),
+        max,
+    })
 }
 
 /// Why bytes are not a bundle.
@@ -230,7 +252,9 @@ impl<R: Read> BundleReader<R> {
     /// # Errors
     /// The members are not those of a bundle or over their bounds, or reading failed.
     pub fn open(from: R) -> Result<(Head, Self), BundleReadError> {
-        let mut bundle = Self { archive: stream::Reader::new(from) };
+        let mut bundle = Self {
+            archive: stream::Reader::new(from),
+        };
         let head = Head {
             directory: bundle.member(DIRECTORY, DIRECTORY_SIZE_BYTES_MAX)?,
             previous_checkpoint: bundle.member(PREVIOUS_CHECKPOINT, NOTE_SIZE_BYTES_MAX)?,
@@ -239,7 +263,9 @@ impl<R: Read> BundleReader<R> {
             epochs: bundle.member(EPOCHS, EPOCHS_SIZE_BYTES_MAX)?,
         };
         if !size_of(&head.entries).is_multiple_of(ENTRY_SIZE_BYTES) {
-            return Err(BundleReadError::Entries { found: head.entries.len() });
+            return Err(BundleReadError::Entries {
+                found: head.entries.len(),
+            });
         }
         Ok((head, bundle))
     }
@@ -250,11 +276,23 @@ impl<R: Read> BundleReader<R> {
     /// # Errors
     /// The member is no submission by its name, something follows the end, or reading failed.
     pub fn next_blob(&mut self) -> Result<Option<BlobHeader>, BundleReadError> {
-        let Some(header) = self.archive.next_member()? else { return Ok(None) };
+        let Some(header) = self.archive.next_member()? else {
+            return Ok(None);
+        };
         let offset = self.archive.offset();
-        let h = header.name().strip_prefix(BLOBS).and_then(|h| h.parse().ok());
-        let h = h.ok_or(BundleReadError::Member { wanted: "blobs/…", at: header_at(offset) })?;
-        Ok(Some(BlobHeader { h, size: header.size(), offset }))
+        let h = header
+            .name()
+            .strip_prefix(BLOBS)
+            .and_then(|h| h.parse().ok());
+        let h = h.ok_or(BundleReadError::Member {
+            wanted: "blobs/…",
+            at: header_at(offset),
+        })?;
+        Ok(Some(BlobHeader {
+            h,
+            size: header.size(),
+            offset,
+        }))
     }
 
     /// The present submission's bytes, at most [`SUBMISSION_SIZE_BYTES_MAX`] of them.
@@ -266,12 +304,22 @@ impl<R: Read> BundleReader<R> {
     }
 
     fn member(&mut self, wanted: &'static str, max: u64) -> Result<Vec<u8>, BundleReadError> {
-        let header = self.archive.next_member()?.ok_or(BundleReadError::Missing { wanted })?;
+        let header = self
+            .archive
+            .next_member()?
+            .ok_or(BundleReadError::Missing { wanted })?;
         if header.name() != wanted {
-            return Err(BundleReadError::Member { wanted, at: header_at(self.archive.offset()) });
+            return Err(BundleReadError::Member {
+                wanted,
+                at: header_at(self.archive.offset()),
+            });
         }
         if header.size() > max {
-            return Err(BundleReadError::TooLong { member: wanted, found: header.size(), max });
+            return Err(BundleReadError::TooLong {
+                member: wanted,
+                found: header.size(),
+                max,
+            });
         }
         Ok(self.archive.read_data(max)?)
     }
@@ -326,7 +374,11 @@ mod tests {
 
     #[test]
     fn a_name_reads_back_and_has_one_spelling() {
-        let name = BundleName { year: 2026, first: 0, last: 128 };
+        let name = BundleName {
+            year: 2026,
+            first: 0,
+            last: 128,
+        };
         assert_eq!(name.to_string(), "bundle-2026-0-128.tar");
         assert_eq!("bundle-2026-0-128.tar".parse(), Ok(name));
         for wrong in [
@@ -380,18 +432,19 @@ mod tests {
                 Err(BundleReadError::Missing { wanted }) if wanted == whole[at].0
             ));
         }
-        for name in ["blobs/ab", "blob", "notes", "blobs/../../etc/passwd"] {
+        let upper = format!("blobs/{}", "AB".repeat(32));
+        let long = format!("blobs/{}", "ab".repeat(33));
+        for name in ["blobs/ab", "blob", "notes", "blobs/x/y", &upper, &long] {
             let mut more = whole.to_vec();
             more.push((name, b"x"));
-            assert!(read(&archive(&more)).is_err(), "{name}");
+            assert!(matches!(
+                read(&archive(&more)),
+                Err(BundleReadError::Member {
+                    wanted: "blobs/…",
+                    ..
+                })
+            ));
         }
-        let upper = h.replace('0', "A");
-        let mut more = whole.to_vec();
-        more.push((&upper, b"x"));
-        assert!(matches!(
-            read(&archive(&more)),
-            Ok(_) | Err(BundleReadError::Member { .. })
-        ));
     }
 
     #[test]
@@ -411,7 +464,10 @@ mod tests {
         long.checkpoint = vec![b'x'; max + 1];
         assert!(matches!(
             BundleWriter::begin(Vec::new(), &long),
-            Err(BundleWriteError::TooLong { member: CHECKPOINT, .. })
+            Err(BundleWriteError::TooLong {
+                member: CHECKPOINT,
+                ..
+            })
         ));
         let bytes = archive(&[
             (DIRECTORY, b"d"),
@@ -420,7 +476,10 @@ mod tests {
         ]);
         assert!(matches!(
             read(&bytes),
-            Err(BundleReadError::TooLong { member: CHECKPOINT, .. })
+            Err(BundleReadError::TooLong {
+                member: CHECKPOINT,
+                ..
+            })
         ));
     }
 
