@@ -1,0 +1,146 @@
+//! The small values of a report that have a grammar: dates, threads, forces, digests.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroize;
+
+/// Text that is not the value it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not a date.
+    #[error("a date is YYYY-MM-DD, a day that the calendar has")]
+    Date,
+    /// Not a thread.
+    #[error("a thread is 22 characters of base64url that hold 16 bytes")]
+    Thread,
+    /// Not a force.
+    #[error("a force is 1 to 32 characters of a-z, 0-9 and -, the first no -")]
+    Force,
+    /// Not a digest.
+    #[error("a digest is 64 lower-case hexadecimal characters")]
+    Sha256,
+    /// Not a media type.
+    #[error("a media type is 1 to 100 printable ASCII characters without a space")]
+    MediaType,
+    /// Not a file name as `clean_file_name` makes it.
+    #[error("a file name is 1 to 200 bytes without control characters and slashes")]
+    FileName,
+}
+
+/// A day of the calendar, as the device of the person had it. Years 0001 to 9999.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Zeroize)]
+pub struct Date {
+    year: u16,
+    month: u8,
+    day: u8,
+}
+
+impl FromStr for Date {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let digits = |b: &u8| b.is_ascii_digit();
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else {
+            return Err(ValueError::Date);
+        };
+        if ![y1, y2, y3, y4, m1, m2, d1, d2].into_iter().all(digits) {
+            return Err(ValueError::Date);
+        }
+        let number = |digits: &[&u8]| {
+            digits
+                .iter()
+                .fold(0_u16, |n, d| n * 10 + u16::from(**d - b'0'))
+        };
+        let year = number(&[y1, y2, y3, y4]);
+        let month = u8::try_from(number(&[m1, m2])).map_err(|_| ValueError::Date)?;
+        let day = u8::try_from(number(&[d1, d2])).map_err(|_| ValueError::Date)?;
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let days = match month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 if leap => 29,
+            2 => 28,
+            _ => 0,
+        };
+        if year == 0 || day == 0 || day > days {
+            return Err(ValueError::Date);
+        }
+        Ok(Self { year, month, day })
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// What ties a report to what its writer adds later: 16 random bytes.
+#[derive(PartialEq, Eq, Zeroize)]
+pub struct Thread(pub [u8; 16]);
+
+impl FromStr for Thread {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let mut bytes = [0; 16];
+        // Exact length first: the decoder needs no room for more.
+        if text.len() != 22 {
+            return Err(ValueError::Thread);
+        }
+        match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(16) => Ok(Self(bytes)),
+            Ok(_) | Err(_) => Err(ValueError::Thread),
+        }
+    }
+}
+
+impl fmt::Display for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+macro_rules! serde_as_text {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = zeroize::Zeroizing::new(String::deserialize(deserializer)?);
+                text.parse().map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+serde_as_text!(Date);
+serde_as_text!(Thread);
+
+/// A force's identifier: docs/protocol.md section 1.
+pub(crate) fn force(text: &str) -> Result<(), ValueError> {
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let right = (1..=32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-');
+    right.then_some(()).ok_or(ValueError::Force)
+}
+
+pub(crate) fn sha256(text: &str) -> Result<(), ValueError> {
+    let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    let right = text.len() == 64 && text.bytes().all(lower_hex);
+    right.then_some(()).ok_or(ValueError::Sha256)
+}
+
+pub(crate) fn media_type(text: &str) -> Result<(), ValueError> {
+    let right = (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    right.then_some(()).ok_or(ValueError::MediaType)
+}
