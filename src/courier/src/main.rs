@@ -1,3 +1,128 @@
-//! Carries ciphertext from the server to removable media.
+//! `hafan-courier`: carries sealed reports from the server to a removable medium.
+//!
+//! Verifies everything that it carries and can open none of it. Must never hold a key that opens a
+//! report; holds one key, which signs its requests. Does not trust the server.
 
-fn main() {}
+mod cli;
+mod client;
+mod entries;
+mod failure;
+mod keyfile;
+mod progress;
+mod pull;
+mod state;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, PullArgs, Verb};
+use crate::client::{Client, PlainHttp};
+use crate::failure::{Failure, Kind};
+use crate::progress::Progress;
+use crate::pull::{Pull, Written};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Cli {
+        verb: Verb::Pull(args),
+    } = Cli::parse();
+    match pull(&args).await {
+        Ok(code) => code,
+        Err(failure) => {
+            // Where nobody can be told, the exit code still says it.
+            drop(writeln!(io::stderr(), "{failure}"));
+            failure.exit_code()
+        }
+    }
+}
+
+async fn pull(args: &PullArgs) -> Result<ExitCode, Failure> {
+    if !args.out.is_dir() {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{} is no folder", args.out.display()),
+            "put in the medium, or make the folder",
+        ));
+    }
+    let plain = if args.allow_http {
+        PlainHttp::Allowed
+    } else {
+        PlainHttp::LoopbackOnly
+    };
+    let pull = Pull {
+        client: Client::new(&args.server, plain)?,
+        key: keyfile::read(&args.key, &args.force)?,
+        force: args.force.clone(),
+        root: keyfile::verifier(&args.root)?,
+        out: &args.out,
+        year: args.year,
+        progress: Progress::for_person(),
+    };
+    let written = pull.run().await?;
+    let report = if args.json {
+        as_json(&written)
+    } else {
+        as_text(&written)
+    };
+    match io::stdout().write_all(report.as_bytes()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Failure::write("standard output".as_ref(), e));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let whole = written.iter().all(|bundle| bundle.missing.is_empty());
+    Ok(if whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+fn as_text(written: &[Written]) -> String {
+    if written.is_empty() {
+        return "Nothing new.\n".to_owned();
+    }
+    let mut text = String::new();
+    for bundle in written {
+        let leaves = bundle.name.last.saturating_sub(bundle.name.first);
+        text.push_str(&format!(
+            "{}\n  {leaves} leaves: {} reports, {} decoys, {} missing\n",
+            bundle.path.display(),
+            bundle.drops,
+            bundle.decoys,
+            bundle.missing.len()
+        ));
+        for missing in &bundle.missing {
+            text.push_str(&format!(
+                "  MISSING leaf {}: {}\n",
+                missing.index, missing.why
+            ));
+        }
+    }
+    text
+}
+
+fn as_json(written: &[Written]) -> String {
+    let bundles: Vec<serde_json::Value> = written
+        .iter()
+        .map(|bundle| {
+            let missing: Vec<serde_json::Value> = bundle
+                .missing
+                .iter()
+                .map(|leaf| serde_json::json!({"index": leaf.index, "why": leaf.why}))
+                .collect();
+            serde_json::json!({
+                "path": bundle.path.display().to_string(),
+                "year": bundle.name.year,
+                "first": bundle.name.first,
+                "last": bundle.name.last,
+                "drops": bundle.drops,
+                "decoys": bundle.decoys,
+                "missing": missing,
+            })
+        })
+        .collect();
+    format!("{}\n", serde_json::json!({ "bundles": bundles }))
+}

@@ -1,0 +1,312 @@
+//! HTTP to one server: bounded answers, bounded time, and another try when the line drops.
+//!
+//! Must never follow a redirect or speak plain HTTP to another machine unless told to. Trusts nothing
+//! that it receives: what is fetched is verified by its reader.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hafan_directory::request::{self, Target};
+use hafan_tlog::Signer;
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::failure::{Failure, Kind};
+
+const TRIES: u32 = 6;
+const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+const BACKOFF_MAX: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest time without a byte of the body.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whether plain HTTP to other machines is allowed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    LoopbackOnly,
+    Allowed,
+}
+
+/// A client of one server.
+pub(crate) struct Client {
+    base: String,
+    http: HyperClient<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+}
+
+/// Whether a request carries the courier's signature.
+#[derive(Clone, Copy)]
+pub(crate) enum Access<'a> {
+    Public,
+    Courier(&'a Signer),
+}
+
+/// Why one try gave nothing.
+enum TryError {
+    /// Another try may help: after this long, if the server said.
+    Again(Failure, Option<Duration>),
+    Final(Failure),
+}
+
+impl Client {
+    /// A client of the server at `url`, such as `https://reports.example.org`.
+    pub(crate) fn new(url: &str, plain: PlainHttp) -> Result<Self, Failure> {
+        let base = url.trim_end_matches('/').to_owned();
+        let usage = |what: String, advice: &str| Failure::new(Kind::Usage, what, advice);
+        let uri: Uri = base.parse().map_err(|_| {
+            usage(
+                format!("{url} is no URL"),
+                "give one such as https://reports.example.org",
+            )
+        })?;
+        let host = uri.host().unwrap_or_default();
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if plain == PlainHttp::Allowed || is_loopback(host) => {}
+            Some("http") => {
+                return Err(Failure::new(
+                    Kind::Unsafe,
+                    format!("{url} is plain HTTP to another machine"),
+                    "use https; or, on a line that is protected in another way (an onion \
+                     service), give --allow-http",
+                ));
+            }
+            Some(_) | None => {
+                return Err(usage(
+                    format!("{url} is no http or https URL"),
+                    "want https://…",
+                ));
+            }
+        }
+        if uri.query().is_some() || uri.path() != "/" {
+            return Err(usage(
+                format!("{url} has more than a server's name"),
+                "leave out the path",
+            ));
+        }
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let http = HyperClient::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { base, http })
+    }
+
+    /// Fetches `path` (with its query, if any); `None` when the server has no such thing.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        size_max: usize,
+        access: Access<'_>,
+    ) -> Result<Option<Bytes>, Failure> {
+        let mut wait = BACKOFF_FIRST;
+        let mut tries = 1;
+        loop {
+            match self.try_get(path, size_max, access).await {
+                Ok(found) => return Ok(found),
+                Err(TryError::Final(failure)) => return Err(failure),
+                Err(TryError::Again(failure, _)) if tries == TRIES => return Err(failure),
+                Err(TryError::Again(_, said)) => {
+                    tokio::time::sleep(said.unwrap_or(wait).min(BACKOFF_MAX)).await;
+                    wait = wait.saturating_mul(2);
+                    tries = tries.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    async fn try_get(
+        &self,
+        path: &str,
+        size_max: usize,
+        access: Access<'_>,
+    ) -> Result<Option<Bytes>, TryError> {
+        let request = self.request(path, access).map_err(TryError::Final)?;
+        let answer = tokio::time::timeout(HEAD_TIMEOUT, self.http.request(request)).await;
+        let answer = match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(TryError::Again(self.unreachable().because(error), None)),
+            Err(_) => return Err(TryError::Again(self.unreachable(), None)),
+        };
+        let status = answer.status();
+        let said = retry_after(answer.headers());
+        let body = read_body(answer.into_body(), size_max).await;
+        match status {
+            StatusCode::OK => body.map(Some).map_err(|cut| match cut {
+                Cut::TooLong => TryError::Final(Failure::unbelievable(format!(
+                    "the answer to {path} is over {size_max} bytes"
+                ))),
+                Cut::Line => TryError::Again(self.unreachable(), None),
+            }),
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::UNAUTHORIZED => Err(TryError::Final(refused(path, body.ok().as_ref()))),
+            _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(TryError::Again(self.answered(path, status), said))
+            }
+            _ => Err(TryError::Final(self.answered(path, status))),
+        }
+    }
+
+    fn request(&self, path: &str, access: Access<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
+        let mut request = Request::builder()
+            .method(Method::GET)
+            .uri(format!("{}{path}", self.base))
+            .header(http::header::USER_AGENT, "hafan-courier");
+        if let Access::Courier(signer) = access {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let target = Target {
+                method: "GET",
+                path,
+                query,
+            };
+            let now = jiff::Timestamp::now().as_second();
+            let fields =
+                request::sign(signer, &target, now).map_err(|e| self.unsendable().because(e))?;
+            for (name, value) in fields {
+                request = request.header(name, value);
+            }
+        }
+        request
+            .body(Empty::new())
+            .map_err(|e| self.unsendable().because(e))
+    }
+
+    fn unreachable(&self) -> Failure {
+        Failure::new(
+            Kind::Unreachable,
+            format!(
+                "cannot reach {}, or the line dropped, {TRIES} times",
+                self.base
+            ),
+            "check the network and the address; then run the same command again: nothing is lost",
+        )
+    }
+
+    fn answered(&self, path: &str, status: StatusCode) -> Failure {
+        Failure::new(
+            Kind::Unreachable,
+            format!(
+                "{} answered {path} with status {}",
+                self.base,
+                status.as_u16()
+            ),
+            "try again later, and tell the operator if it stays so",
+        )
+    }
+
+    fn unsendable(&self) -> Failure {
+        Failure::new(
+            Kind::Usage,
+            format!("cannot ask {}", self.base),
+            "check the address and the key",
+        )
+    }
+}
+
+/// The operator's problem text says whether the key or the clock is wrong; only its printable ASCII is
+/// shown.
+fn refused(path: &str, problem: Option<&Bytes>) -> Failure {
+    let detail = problem
+        .and_then(|body| serde_json::from_slice::<serde_json::Value>(body).ok())
+        .and_then(|problem| problem.get("detail")?.as_str().map(str::to_owned))
+        .map(|detail| {
+            detail
+                .chars()
+                .filter(|c| matches!(c, ' '..='~'))
+                .take(300)
+                .collect::<String>()
+        })
+        .filter(|detail| !detail.is_empty());
+    let said = detail.map_or_else(String::new, |detail| format!(": it says \"{detail}\""));
+    Failure::new(
+        Kind::No,
+        format!("the server does not take this key for {path}{said}"),
+        "check that the directory names this courier's key, and that this machine's clock is right",
+    )
+}
+
+enum Cut {
+    TooLong,
+    Line,
+}
+
+async fn read_body(body: hyper::body::Incoming, size_max: usize) -> Result<Bytes, Cut> {
+    let mut body = Limited::new(body, size_max);
+    let mut bytes = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(STALL_TIMEOUT, body.frame()).await;
+        match frame.map_err(|_| Cut::Line)? {
+            None => return Ok(bytes.into()),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    bytes.extend_from_slice(&data);
+                }
+            }
+            Some(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                return Err(Cut::TooLong);
+            }
+            Some(Err(_)) => return Err(Cut::Line),
+        }
+    }
+}
+
+fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only_unless_said() {
+        for url in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080/",
+            "http://localhost",
+        ] {
+            assert!(Client::new(url, PlainHttp::LoopbackOnly).is_ok(), "{url}");
+        }
+        let url = "http://reports.example.org";
+        let refused = Client::new(url, PlainHttp::LoopbackOnly).err().unwrap();
+        assert_eq!(refused.kind, Kind::Unsafe);
+        assert!(Client::new(url, PlainHttp::Allowed).is_ok());
+        assert!(Client::new("https://reports.example.org", PlainHttp::LoopbackOnly).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_server_is_a_usage_error() {
+        for url in [
+            "reports.example.org",
+            "ftp://x",
+            "https://x/path",
+            "https://x?y",
+            "",
+        ] {
+            let refused = Client::new(url, PlainHttp::LoopbackOnly).err().unwrap();
+            assert_eq!(refused.kind, Kind::Usage, "{url}");
+        }
+    }
+}
