@@ -1,0 +1,150 @@
+//! `cargo xtask demo`: the whole system on one machine, with demonstration keys.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::binaries::Binaries;
+use crate::process::{Output, Running, run as run_command, say};
+use crate::{root, site, tools};
+
+mod journey;
+mod layout;
+
+pub use journey::{Journey, type_and_send};
+pub use layout::{LOG_NAME, Layout, Settings};
+
+/// The folder of the demonstration when none is named.
+const DIR_DEFAULT: &str = ".demo";
+
+/// Sets the demonstration up, or goes on with it, and serves until Ctrl-C; with `once`, one report travels and it ends.
+///
+/// # Errors
+/// When something is missing that cannot be installed, the port is taken, or a step fails.
+pub fn run(dir: &Path, port: u16, once: bool) -> Result<()> {
+    let dir = if dir == Path::new(DIR_DEFAULT) {
+        root().join(dir)
+    } else {
+        absolute(dir)?
+    };
+    let browser: &[tools::Tool] = if once { tools::BROWSER } else { &[] };
+    tools::ensure(&[tools::NODE, browser])?;
+    check_port(port)?;
+    tools::npm_ci()?;
+    let binaries = Binaries::built()?;
+    let layout = Layout::new(&dir, port);
+    let (mut server, address) = start(&layout, &binaries, !once)?;
+    if once {
+        journey::travel(&layout, &binaries, address)?;
+        end(server)
+    } else {
+        explain(&layout, &binaries, address);
+        let status = server.wait()?;
+        say(&format!("The server ended with {status}."));
+        Ok(())
+    }
+}
+
+/// `demo --once` in a folder of the caller's, at a port that the system chooses.
+///
+/// # Errors
+/// When a step fails, or what was read is not what was typed.
+pub fn once_in(dir: &Path, binaries: &Binaries) -> Result<()> {
+    let layout = Layout::new(dir, 0);
+    let (server, address) = start(&layout, binaries, false)?;
+    journey::travel(&layout, binaries, address)?;
+    end(server)
+}
+
+/// The browser's journeys (`tests/browser`) against a demonstration in a folder of the caller's.
+///
+/// # Errors
+/// When the demonstration does not start, or a journey fails.
+pub fn journeys_in(dir: &Path, binaries: &Binaries) -> Result<()> {
+    let layout = Layout::new(dir, 0);
+    let (server, address) = start(&layout, binaries, false)?;
+    let result = run_command(
+        "browser journeys",
+        tools::npm()
+            .args(["test", "--workspace", "tests/browser"])
+            .env("HAFAN_URL", format!("http://{address}"))
+            .env("HAFAN_DEMO_DIR", layout.dir()),
+    );
+    end(server)?;
+    result
+}
+
+fn end(mut server: Running) -> Result<()> {
+    let status = server.terminate()?;
+    anyhow::ensure!(status.success(), "the server ended with {status}");
+    Ok(())
+}
+
+fn start(layout: &Layout, binaries: &Binaries, show: bool) -> Result<(Running, SocketAddr)> {
+    let settings = Settings::demo();
+    if layout.is_complete() {
+        layout::say_resumed(layout);
+        layout.write_config(&settings)?;
+    } else {
+        say(&format!(
+            "» demonstration keys of the four forces, in {}",
+            layout.dir().display()
+        ));
+        layout.make(binaries, &settings)?;
+    }
+    site::build_demo(&layout.site(), &layout.roots())?;
+    say("» server");
+    layout.serve(binaries, if show { Output::Show } else { Output::Keep })
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).with_context(|| format!("cannot name {}", dir.display()))
+}
+
+fn check_port(port: u16) -> Result<()> {
+    // Bound for a moment, so that a taken port is told of before minutes of building.
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .map(drop)
+        .with_context(|| format!("port {port} of 127.0.0.1 is taken; name another with --port"))
+}
+
+fn explain(layout: &Layout, binaries: &Binaries, address: SocketAddr) {
+    let force = "btp";
+    let shown = |path: PathBuf| {
+        let here = std::env::current_dir().unwrap_or_default();
+        path.strip_prefix(&here)
+            .unwrap_or(&path)
+            .display()
+            .to_string()
+    };
+    say(&format!(
+        "
+Hafan is running, with demonstration keys. It is not a police service.
+
+  Report      http://{address}/                 choose a force
+              http://{address}/{force}/en/          in English
+              http://{address}/{force}/cy/          in Welsh
+  The log     http://{address}/log/{force}/latest
+  The keys    http://{address}/v1/forces/{force}/directory
+
+After sending a report, carry it to the officers (an epoch is 2 seconds):
+
+  {courier} pull --server http://{address} --force {force} --key {key} --root {root} --out {stick}
+  {keys} import {stick}/bundle-*.tar --vault {vault}
+  {keys} list --vault {vault} --as officer-1 --passphrase-file {passphrases}
+  {keys} read REF --vault {vault} --as officer-1 --passphrase-file {passphrases}
+
+Each pull writes one more bundle; import them in order. Look at what the server holds: {store}/segments
+Ctrl-C ends it; the same command goes on where it was.
+",
+        courier = shown(binaries.courier()),
+        keys = shown(binaries.keys()),
+        key = shown(layout.courier_key(force)),
+        root = shown(layout.root_vkey(force)),
+        stick = shown(layout.stick(force)),
+        vault = shown(layout.vault(force)),
+        passphrases = shown(layout.passphrases(force)),
+        store = shown(layout.store()),
+    ));
+}

@@ -1,0 +1,134 @@
+//! `cargo xtask test`: everything that is checked, in the order of what fails soonest.
+//!
+//! A step that fails does not stop those behind it, so that one run tells all. Cargo's tests come last and so their
+//! summary closes the run.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use xtask::binaries::{BINARIES_DIR_VARIABLE, cargo, target_dir};
+use xtask::process::{run as run_command, say};
+use xtask::{demo, site, tools};
+
+/// One step's name and why it failed.
+struct Failure {
+    step: &'static str,
+    reason: String,
+}
+
+/// Runs the steps and gathers what failed.
+#[derive(Default)]
+struct Suite {
+    failures: Vec<Failure>,
+}
+
+impl Suite {
+    fn step(&mut self, step: &'static str, check: impl FnOnce() -> Result<()>) -> bool {
+        let start = Instant::now();
+        let result = check();
+        let seconds = start.elapsed().as_secs();
+        match result {
+            Ok(()) => {
+                say(&format!("✓ {step} ({seconds} s)"));
+                true
+            }
+            Err(error) => {
+                let reason = format!("{error:#}");
+                say(&format!("✗ {step} ({seconds} s): {reason}"));
+                self.failures.push(Failure { step, reason });
+                false
+            }
+        }
+    }
+
+    fn command(&mut self, step: &'static str, command: &mut Command) -> bool {
+        self.step(step, || run_command(step, command))
+    }
+}
+
+/// Runs every check.
+///
+/// # Errors
+/// When one of them failed; the text names each.
+pub(crate) fn run() -> Result<()> {
+    // Without these nothing else can be told, so they end the run.
+    tools::ensure(&[tools::NODE, tools::BROWSER, tools::TESTS])?;
+    tools::npm_ci()?;
+
+    let mut suite = Suite::default();
+    suite.command("format", cargo().args(["fmt", "--all", "--check"]));
+    suite.command(
+        "site: lints and types",
+        tools::npm().args(["run", "lint", "--workspace", "web"]),
+    );
+    suite.command(
+        "site: unit tests",
+        tools::npm().args(["test", "--workspace", "web"]),
+    );
+    suite.step(
+        "site: two builds give the same bytes",
+        site::is_reproducible,
+    );
+    suite.command(
+        "lints",
+        cargo()
+            .args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--quiet",
+            ])
+            .args(["--", "-D", "warnings"]),
+    );
+    // One build for all that follows: programs and tests with the same features, so nothing is compiled twice.
+    let built = suite.command(
+        "build",
+        cargo().args([
+            "build",
+            "--workspace",
+            "--bins",
+            "--tests",
+            "--locked",
+            "--quiet",
+        ]),
+    );
+    let binaries = target_dir()?.join("debug");
+    if built {
+        suite.step("browser: one report from form to officer", || {
+            let dir = tempfile_dir("demo-once")?;
+            demo::once_in(&dir, &xtask::binaries::Binaries::in_dir(&binaries))
+        });
+        suite.step("browser: journeys and accessibility", || {
+            let dir = tempfile_dir("journeys")?;
+            demo::journeys_in(&dir, &xtask::binaries::Binaries::in_dir(&binaries))
+        });
+    }
+    suite.command(
+        "cargo test",
+        cargo()
+            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+            .env(BINARIES_DIR_VARIABLE, &binaries),
+    );
+    if suite.failures.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = suite
+        .failures
+        .iter()
+        .map(|failure| format!("{}: {}", failure.step, failure.reason))
+        .collect();
+    bail!("{} steps failed\n  {}", named.len(), named.join("\n  "))
+}
+
+/// An empty folder under the target folder, for one run.
+fn tempfile_dir(name: &str) -> Result<std::path::PathBuf> {
+    let dir = target_dir()?.join("suite").join(name);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir)?;
+    }
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
