@@ -1,1 +1,18 @@
 //! The only decryption in the repository: bundles, identities, envelopes.
+//!
+//! Runs on officers' machines without a network. It holds secret keys for as long as a call takes,
+//! wipes what it opened when dropped, and gives out plaintext only when all of it is right. It
+//! opens no socket and starts no program. Everything it reads is hostile: whoever has a force's
+//! public key can seal anything.
+//!
+//! Source: docs/protocol.md sections 3 and 8; C2SP age.
+
+pub mod bundle;
+mod envelope;
+mod hybrid;
+mod identity;
+pub mod tree;
+
+pub use envelope::{OpenError, open_bytes, open_envelope};
+pub use hybrid::{Identity, IdentityError};
+pub use identity::{LockError, UnlockError, WORK_FACTOR, WORK_FACTOR_MAX, lock, unlock};

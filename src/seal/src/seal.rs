@@ -1,0 +1,155 @@
+//! Sealing: age does the work, then the stanza that it adds at random is taken off.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io::Write;
+
+use age_core::format::{FileKey, Stanza};
+use age_core::primitives::hkdf;
+use age_core::secrecy::ExposeSecret;
+use hafan_envelope::header::{self, HeaderError};
+use hafan_envelope::submission::{self, Digest};
+use hafan_envelope::{Envelope, EnvelopeError, SALT_SIZE_BYTES, TAG_SIZE_BYTES};
+use hafan_report::Padded;
+use hmac::{Hmac, Mac};
+use rand::RngCore;
+use rand::rngs::OsRng;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::Recipient;
+use crate::hybrid::STANZA_TAG;
+
+/// Info of HKDF for the key of the header's MAC. Source: C2SP age, "Header MAC".
+const HEADER_KEY_INFO: &[u8] = b"header";
+
+/// Why nothing was sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// There is nobody to seal to.
+    #[error("there is no recipient to seal to")]
+    NoRecipient,
+    /// age refused, or the operating system gave no randomness.
+    #[error("sealing failed")]
+    Age(#[source] age::EncryptError),
+    /// Writing to memory failed.
+    #[error("sealing failed while writing")]
+    Write(#[from] std::io::Error),
+    /// age wrote a header that breaks the grammar: a fault of this program.
+    #[error("the sealed file's header is not that of an age file")]
+    Header(#[from] HeaderError),
+    /// age wrote other stanzas than ours and its own one: a fault of this program.
+    #[error("the sealed file has {found} stanzas, {wanted} and one more wanted")]
+    Stanzas {
+        /// How many there are.
+        found: usize,
+        /// How many recipients there are.
+        wanted: usize,
+    },
+    /// What was sealed is not an envelope: a fault of this program.
+    #[error("what was sealed is not an envelope")]
+    Envelope(#[from] EnvelopeError),
+}
+
+/// Seals a padded to a force's intake key: gives an envelope, of one of the ten sizes.
+///
+/// # Errors
+/// See [`SealError`]; none depends on what the report says.
+pub fn seal(padded: &Padded, recipient: &Recipient) -> Result<Vec<u8>, SealError> {
+    let envelope = seal_bytes(padded.as_bytes(), std::slice::from_ref(recipient))?;
+    Envelope::parse(&envelope)?;
+    Ok(envelope)
+}
+
+/// Seals a small secret so that each of `recipients` can open it: gives an age v1 file with one
+/// stanza a recipient, in their order, and no other. Its length tells that of the secret.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal_bytes(plaintext: &[u8], recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
+    if recipients.is_empty() {
+        return Err(SealError::NoRecipient);
+    }
+    let witness = Witness {
+        recipients,
+        mac_key: RefCell::new(None),
+    };
+    let to: &dyn age::Recipient = &witness;
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(to)).map_err(SealError::Age)?;
+    let mut file = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut file)?;
+    writer.write_all(plaintext)?;
+    writer.finish()?;
+
+    let (mut header, payload) = header::split(&file)?;
+    let found = header.stanzas.len();
+    let wanted = recipients.len();
+    header.stanzas.truncate(wanted);
+    let ours = header.stanzas.iter().all(|stanza| stanza.tag == STANZA_TAG);
+    let mac_key = witness.mac_key.take();
+    let (true, Some(mac_key)) = (ours && found == wanted + 1, mac_key) else {
+        return Err(SealError::Stanzas { found, wanted });
+    };
+    header.mac = header_mac(&mac_key, &header.encode_without_mac());
+    let mut sealed = header.encode();
+    sealed.reserve_exact(payload.len());
+    sealed.extend_from_slice(payload);
+    Ok(sealed)
+}
+
+/// Makes a submission of an envelope, `salt[16] || τ[32] || envelope`, salt and τ at random, and
+/// its `h`.
+///
+/// # Panics
+/// When the operating system has no randomness: then nothing must be sent.
+#[must_use]
+pub fn submission(envelope: &[u8]) -> (Digest, Vec<u8>) {
+    let mut salt = [0; SALT_SIZE_BYTES];
+    let mut tag = [0; TAG_SIZE_BYTES];
+    OsRng.fill_bytes(&mut salt);
+    OsRng.fill_bytes(&mut tag);
+    (
+        submission::digest(&salt, envelope),
+        [&salt[..], &tag, envelope].concat(),
+    )
+}
+
+/// Wraps to all recipients, and derives the key of the header's MAC from the file key it is shown.
+struct Witness<'a> {
+    recipients: &'a [Recipient],
+    mac_key: RefCell<Option<Zeroizing<[u8; 32]>>>,
+}
+
+impl age::Recipient for Witness<'_> {
+    fn wrap_file_key(
+        &self,
+        file_key: &FileKey,
+    ) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
+        let mac_key = hkdf(&[], HEADER_KEY_INFO, file_key.expose_secret());
+        self.mac_key.replace(Some(Zeroizing::new(mac_key)));
+        let mut stanzas = Vec::new();
+        let mut labels = HashSet::new();
+        for recipient in self.recipients {
+            let (wrapped, their_labels) = recipient.wrap_file_key(file_key)?;
+            stanzas.extend(wrapped);
+            labels = their_labels;
+        }
+        Ok((stanzas, labels))
+    }
+}
+
+/// HMAC-SHA-256 of the header without its last space and MAC. Source: C2SP age, "Header MAC".
+fn header_mac(mac_key: &[u8; 32], header: &[u8]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(mac_key).expect("HMAC takes keys of any length");
+    mac.update(header);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_padded_to_is_what_envelopes_take() {
+        let of_report = hafan_report::SIZE_CLASSES.map(|size| u64::try_from(size).unwrap());
+        assert_eq!(of_report, hafan_envelope::SIZE_CLASSES);
+    }
+}
