@@ -361,8 +361,90 @@ fn signature_base(target: &Target<'_>, input: &str) -> Option<String> {
     if !(plain(method) && plain(path) && plain(query)) {
         return None;
     }
-    Some(format!(
-        "\"@method\": {method}\n\"@path\": {path}\n\"@query\": ?{query}\n\
-         \"@signature-params\": {input}"
+    let query = format!("?{query}");
+    let [first, second, third] = COMPONENTS;
+    Some(base_of(
+        &[(first, method), (second, path), (third, &query)],
+        input,
     ))
+}
+
+/// One line for each covered component, and one for the parameters. Source: RFC 9421 section 2.5.
+fn base_of(components: &[(&str, &str)], input: &str) -> String {
+    let mut base = String::new();
+    for (name, value) in components {
+        base.push_str(&format!("\"{name}\": {value}\n"));
+    }
+    base.push_str(&format!("\"@signature-params\": {input}"));
+    base
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    /// RFC 9421 appendix B.2.6, with the key of appendix B.1.4.
+    #[test]
+    fn signature_base_and_signature_are_those_of_rfc_9421_appendix_b_2_6() {
+        let input = "(\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" \
+            \"content-length\");created=1618884473;keyid=\"test-key-ed25519\"";
+        let base = base_of(
+            &[
+                ("date", "Tue, 20 Apr 2021 02:07:55 GMT"),
+                ("@method", "POST"),
+                ("@path", "/foo"),
+                ("@authority", "example.com"),
+                ("content-type", "application/json"),
+                ("content-length", "18"),
+            ],
+            input,
+        );
+        let seed = URL_SAFE_NO_PAD
+            .decode("n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU")
+            .unwrap();
+        let key = Signer::from_seed("test-key-ed25519", &seed.try_into().unwrap()).unwrap();
+        assert_eq!(
+            URL_SAFE_NO_PAD.encode(key.verifier().key()),
+            "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"
+        );
+        assert_eq!(
+            STANDARD.encode(key.sign_bytes(base.as_bytes())),
+            "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw=="
+        );
+    }
+
+    /// The query lines of RFC 9421 section 2.2.7.
+    #[test]
+    fn query_keeps_its_encoding_and_is_a_question_mark_when_there_is_none() {
+        let target = |query| Target {
+            method: "POST",
+            path: "/path",
+            query,
+        };
+        let base = signature_base(&target("param=value&foo=bar&baz=bat%2Dman"), "()").unwrap();
+        assert!(base.contains("\n\"@query\": ?param=value&foo=bar&baz=bat%2Dman\n"));
+        assert!(
+            signature_base(&target(""), "()")
+                .unwrap()
+                .contains("\n\"@query\": ?\n")
+        );
+    }
+
+    #[test]
+    fn words_name_the_two_largest_units() {
+        let words = [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (301, "5 minutes 1 second"),
+            (3_600, "1 hour"),
+            (3_605, "1 hour"),
+            (3_660, "1 hour 1 minute"),
+            (2 * 86_400 + 3 * 3_600 + 59, "2 days 3 hours"),
+        ];
+        for (seconds, wanted) in words {
+            assert_eq!(Words(seconds).to_string(), wanted);
+        }
+    }
 }
