@@ -1,3 +1,66 @@
-//! The officers' offline tool: ceremony, import, list, read.
+//! `hafan-keys`: the officers' offline tool.
+//!
+//! Makes a force's keys, takes sealed reports into the vault, opens them in memory. Must never open a
+//! socket, start a program, or write a word of a report to the disk. Trusts the workstation and the
+//! officer at it; nothing that comes on a stick.
 
-fn main() {}
+mod ceremony;
+mod cli;
+mod failure;
+mod files;
+mod harden;
+mod import;
+mod issue;
+mod keyring;
+mod keys;
+mod list;
+mod passphrase;
+mod read;
+mod record;
+mod reference;
+mod state;
+mod text;
+mod vault;
+mod weeks;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Directory, Verb};
+use crate::failure::{Failure, Kind, say};
+use crate::harden::Memory;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli.verb) {
+        Ok(code) => code,
+        Err(failure) => {
+            say(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(verb: &Verb) -> Result<ExitCode, Failure> {
+    let memory = harden::process().map_err(|e| {
+        Failure::new(
+            Kind::Unsafe,
+            "core dumps cannot be switched off, and they could hold secrets",
+            "run this on a system that lets a program switch off its core dumps",
+        )
+        .because(std::io::Error::from(e))
+    })?;
+    // Importing holds no secret.
+    if memory == Memory::MaySwap && !matches!(verb, Verb::Import(_)) {
+        say("note: this machine may write memory to its swap space. Switch it off: swapoff -a");
+    }
+    match verb {
+        Verb::Ceremony(args) => ceremony::run(args),
+        Verb::Directory(Directory::Issue(args)) => issue::run(args),
+        Verb::Import(args) => import::run(args),
+        Verb::List(args) => list::run(args),
+        Verb::Read(args) => read::run(args),
+    }
+}

@@ -92,7 +92,14 @@ impl Client {
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .map_err(|e| {
+                usage(
+                    "cannot set up TLS".to_owned(),
+                    "this is a fault of the build",
+                )
+                .because(e)
+            })?
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);

@@ -1,0 +1,302 @@
+//! `ceremony`: all keys of a force, made in one sitting, there at the end or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use hafan_directory::{Contact, Contents, Directory, Force, Recipient, root_key_name};
+use hafan_open::tree::VaultTree;
+use hafan_tlog::{Signer, Verifier};
+use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
+
+use crate::cli::Ceremony;
+use crate::failure::{Failure, Kind, print, say};
+use crate::files::{self, Access};
+use crate::keyring::today;
+use crate::keys::{self, made};
+use crate::passphrase::{CHARACTERS_MIN, Passphrases};
+use crate::record::Record;
+use crate::vault::{BUNDLES, DIRECTORY, FORCE, INTAKE, OFFICERS, ROOT, TREE};
+use crate::weeks::Week;
+
+/// The folders that a ceremony fills under names that do not count yet.
+struct Places {
+    out: PathBuf,
+    vault: PathBuf,
+    out_partial: PathBuf,
+    vault_partial: PathBuf,
+}
+
+struct Courier {
+    verifier: Verifier,
+    line: Zeroizing<String>,
+}
+
+pub(crate) fn run(args: &Ceremony) -> Result<ExitCode, Failure> {
+    if args.quorum > args.officers {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("a quorum of {} of {} officers", args.quorum, args.officers),
+            "the quorum is at most the number of officers",
+        ));
+    }
+    let log = keys::verifier(&args.log)?;
+    let passphrases = Passphrases::from(args.passphrases.passphrase_file.as_deref())?;
+    let places = Places::begin(args)?;
+    let done = fill(args, log, &passphrases, &places);
+    let record = match done {
+        Ok(record) => record,
+        Err(failure) => {
+            places.give_up();
+            return Err(failure);
+        }
+    };
+    places.finish()?;
+    print(&record.summary(&places.out, &places.vault))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fill(
+    args: &Ceremony,
+    log: Verifier,
+    passphrases: &Passphrases,
+    places: &Places,
+) -> Result<Record, Failure> {
+    say(&format!(
+        "Ceremony of {}: {} officers, quorum {}, {} weeks.\nA passphrase has at least {CHARACTERS_MIN} characters. \
+         Each holder types their own; nobody else looks.",
+        args.force, args.officers, args.quorum, args.weeks
+    ));
+    say("1 of 5  The root key, which signs the directory");
+    let root = make_root(&args.force, passphrases, places)?;
+    say("2 of 5  The officers' keys");
+    let officers = make_officers(args.officers, passphrases, places)?;
+    say("3 of 5  The courier's key");
+    let courier = make_courier(&args.force)?;
+    say("4 of 5  The weekly intake keys");
+    let intake = make_intake(args, &officers, places)?;
+    say("5 of 5  The directory and the record");
+    let (Some(first), Some(last)) = (intake.first(), intake.last()) else {
+        return Err(made("an intake key"));
+    };
+    let contents = Contents {
+        force: args.force.clone(),
+        sequence: 1,
+        valid_from: first.from,
+        valid_until: last.until,
+        log,
+        intake,
+        contact: Contact {
+            threshold: u16::from(args.quorum),
+            recipients: officers,
+        },
+        couriers: vec![courier.verifier.clone()],
+    };
+    let directory = Directory::new(contents).map_err(|e| {
+        let advice = "check --log: a log key's name is <host>/hafan";
+        Failure::new(Kind::Usage, "the directory would not be sound", advice).because(e)
+    })?;
+    let note = directory
+        .sign(&root)
+        .map_err(|e| made("the directory").because(e))?;
+    let record = Record::new(&directory, &root.verifier(), today());
+    write_all(args, places, &root.verifier(), &courier, &note, &record)?;
+    Ok(record)
+}
+
+fn make_root(force: &Force, passphrases: &Passphrases, places: &Places) -> Result<Signer, Failure> {
+    let (root, line) = keys::new_signer(&root_key_name(force))?;
+    let locked = keys::lock(&line, &passphrases.new_for("root")?)?;
+    put(
+        &places.out_partial.join("root/root.age"),
+        &locked,
+        Access::Owner,
+    )?;
+    Ok(root)
+}
+
+fn make_officers(
+    count: u8,
+    passphrases: &Passphrases,
+    places: &Places,
+) -> Result<Vec<Recipient>, Failure> {
+    let dir = places.vault_partial.join(OFFICERS);
+    let mut recipients = Vec::new();
+    for number in 1..=count {
+        let name = format!("officer-{number}");
+        let (identity, recipient) = keys::new_identity()?;
+        let secret = Zeroizing::new(format!("{}\n", identity.expose().expose_secret()));
+        let locked = keys::lock(&secret, &passphrases.new_for(&name)?)?;
+        put(&dir.join(format!("{name}.age")), &locked, Access::Owner)?;
+        put(
+            &dir.join(format!("{name}.pub")),
+            format!("{recipient}\n").as_bytes(),
+            Access::Owner,
+        )?;
+        recipients.push(recipient);
+    }
+    Ok(recipients)
+}
+
+fn make_courier(force: &Force) -> Result<Courier, Failure> {
+    let (signer, line) = keys::new_signer(&format!("hafan/{force}/courier-1"))?;
+    Ok(Courier {
+        verifier: signer.verifier(),
+        line,
+    })
+}
+
+fn make_intake(
+    args: &Ceremony,
+    officers: &[Recipient],
+    places: &Places,
+) -> Result<Vec<hafan_directory::IntakeKey>, Failure> {
+    let mut week = Week::of(args.start.unwrap_or_else(today));
+    let mut intake = Vec::new();
+    for _ in 0..args.weeks {
+        let (key, sealed) = keys::new_intake(week, officers)?;
+        let path = places
+            .vault_partial
+            .join(INTAKE)
+            .join(format!("{}.age", key.id));
+        put(&path, &sealed, Access::Owner)?;
+        intake.push(key);
+        week = week.next();
+    }
+    Ok(intake)
+}
+
+fn write_all(
+    args: &Ceremony,
+    places: &Places,
+    root: &Verifier,
+    courier: &Courier,
+    note: &[u8],
+    record: &Record,
+) -> Result<(), Failure> {
+    let Places {
+        out_partial: out,
+        vault_partial: vault,
+        ..
+    } = places;
+    let vkey = format!("{root}\n");
+    let tree = VaultTree::new(args.force.clone(), 1);
+    let tree = tree
+        .encode()
+        .map_err(|e| made("the vault's tree").because(e))?;
+    let (json, html) = (record.json(), record.html());
+    let force = format!("{}\n", args.force);
+    let files: [(PathBuf, &[u8], Access); 10] = [
+        (
+            out.join(format!("operator/{}.directory", args.force)),
+            note,
+            Access::Everyone,
+        ),
+        (
+            out.join("courier/courier-1.key"),
+            courier.line.as_bytes(),
+            Access::Owner,
+        ),
+        (
+            out.join("root/root.vkey"),
+            vkey.as_bytes(),
+            Access::Everyone,
+        ),
+        (out.join("record.html"), html.as_bytes(), Access::Everyone),
+        (out.join("record.json"), json.as_bytes(), Access::Everyone),
+        (vault.join(FORCE), force.as_bytes(), Access::Owner),
+        (vault.join(ROOT), vkey.as_bytes(), Access::Owner),
+        (vault.join(DIRECTORY), note, Access::Owner),
+        (vault.join(TREE), &tree, Access::Owner),
+        (vault.join("record.json"), json.as_bytes(), Access::Owner),
+    ];
+    for (path, bytes, access) in files {
+        put(&path, bytes, access)?;
+    }
+    Ok(())
+}
+
+fn put(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
+    files::write_new(path, bytes, access).map_err(|e| Failure::write(path, e))
+}
+
+impl Places {
+    fn begin(args: &Ceremony) -> Result<Self, Failure> {
+        let out = args.out.clone();
+        let vault = args.vault.clone().unwrap_or_else(|| out.join("vault"));
+        for path in [&out, &vault] {
+            if path.symlink_metadata().is_ok() {
+                return Err(Failure::new(
+                    Kind::Unsafe,
+                    format!(
+                        "{} is there already, and keys are never written over",
+                        path.display()
+                    ),
+                    "give the path of a folder that is not there yet",
+                ));
+            }
+        }
+        let out_partial = files::beside(&out, ".partial");
+        // A vault within the folder comes into being with it, in one step.
+        let vault_partial = match vault.strip_prefix(&out) {
+            Ok(within) => out_partial.join(within),
+            Err(_) => files::beside(&vault, ".partial"),
+        };
+        let places = Self {
+            out,
+            vault,
+            out_partial,
+            vault_partial,
+        };
+        places
+            .make_folders()
+            .map_err(|e| Failure::write(&places.out_partial, e))?;
+        Ok(places)
+    }
+
+    fn make_folders(&self) -> std::io::Result<()> {
+        files::remove_dir_if_there(&self.out_partial)?;
+        files::create_dir(&self.out_partial)?;
+        for part in ["operator", "courier", "root"] {
+            files::create_dir(&self.out_partial.join(part))?;
+        }
+        if !self.is_within() {
+            files::remove_dir_if_there(&self.vault_partial)?;
+        }
+        files::create_dir(&self.vault_partial)?;
+        for part in [OFFICERS, INTAKE, BUNDLES] {
+            files::create_dir(&self.vault_partial.join(part))?;
+        }
+        Ok(())
+    }
+
+    fn is_within(&self) -> bool {
+        self.vault_partial.starts_with(&self.out_partial)
+    }
+
+    /// Gives both folders their names; the one with the record last, so that whoever sees it has all.
+    fn finish(&self) -> Result<(), Failure> {
+        let failed = |e| Failure::write(&self.out, e);
+        files::sync_tree(&self.out_partial).map_err(failed)?;
+        if !self.is_within() {
+            files::sync_tree(&self.vault_partial).map_err(failed)?;
+            fs::rename(&self.vault_partial, &self.vault).map_err(failed)?;
+            files::sync_dir(files::parent(&self.vault)).map_err(failed)?;
+        }
+        fs::rename(&self.out_partial, &self.out).map_err(failed)?;
+        files::sync_dir(files::parent(&self.out)).map_err(failed)
+    }
+
+    /// Takes away what was begun. What cannot be taken away is named so that it cannot pass for whole.
+    fn give_up(&self) {
+        for partial in [&self.out_partial, &self.vault_partial] {
+            if let Err(error) = files::remove_dir_if_there(partial) {
+                say(&format!(
+                    "note: {} is left over, delete it: {error}",
+                    partial.display()
+                ));
+            }
+        }
+    }
+}

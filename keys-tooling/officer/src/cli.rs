@@ -1,0 +1,189 @@
+//! What can be typed: verbs, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use hafan_directory::Force;
+use jiff::civil::Date;
+
+const ABOUT: &str = "The officers' offline tool: makes a force's keys, takes in sealed reports, opens them.
+
+Works without a network and opens no connection. Reports are opened in memory; nothing of them is written to the disk.";
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  the answer is no: something did not verify, a wrong passphrase, or reports are missing
+  2  wrong usage
+  3  cannot read what it needs
+  4  refused for safety";
+
+#[derive(Parser)]
+#[command(name = "hafan-keys", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Make all keys of a force, with a printable record.
+    #[command(after_help = CEREMONY)]
+    Ceremony(Ceremony),
+    /// Sign a new version of the force's directory.
+    #[command(subcommand)]
+    Directory(Directory),
+    /// Verify a bundle from the courier and take it into the vault. Opens no report.
+    #[command(after_help = IMPORT)]
+    Import(Import),
+    /// Show one line for each report in the vault.
+    #[command(after_help = LIST)]
+    List(List),
+    /// Show one report, as asked and answered.
+    #[command(after_help = READ)]
+    Read(Read),
+}
+
+const CEREMONY: &str = "Example:
+  hafan-keys ceremony --force btp --officers 5 --quorum 3 --weeks 12 \\
+      --log reports.example.org/hafan+1a2b3c4d+AbCd… --out ./btp-keys
+
+Makes in DIR:
+  operator/btp.directory   for the operator of the server
+  courier/courier-1.key    for the courier's machine
+  root/                    for the safe: signs the directory
+  record.html              to print and sign; record.json is the same for machines
+and in the vault (DIR/vault, or --vault), for the offline workstation: the officers' keys and the intake keys.
+All of it appears at the end, at once. An interrupted ceremony leaves only a folder whose name ends in .partial.
+
+A passphrase has at least 16 characters.";
+
+#[derive(Args)]
+pub(crate) struct Ceremony {
+    /// The force, such as btp or dyfed-powys.
+    #[arg(long)]
+    pub(crate) force: Force,
+    /// How many officers hold a key.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) officers: u8,
+    /// How many officers together may open a sealed contact.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) quorum: u8,
+    /// How many weeks of intake keys, this week included.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=53))]
+    pub(crate) weeks: u8,
+    /// The server's log key: a vkey, or a file that holds one.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) log: String,
+    /// A folder that is not there yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Where the vault is to be made, if not in DIR/vault.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vault: Option<PathBuf>,
+    /// A day of the first week, if not today.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) start: Option<Date>,
+    #[command(flatten)]
+    pub(crate) passphrases: PassphraseFile,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Directory {
+    /// Sign the next version, with more weeks of intake keys.
+    #[command(after_help = ISSUE)]
+    Issue(Issue),
+}
+
+const ISSUE: &str = "Example:
+  hafan-keys directory issue --add-weeks 12 --vault ./vault --root ./root/root.age --out ./btp.directory
+
+Adds the new intake keys to the vault, wrapped to every officer, and signs the directory that names them. Give the file to the operator of the server.";
+
+#[derive(Args)]
+pub(crate) struct Issue {
+    /// How many weeks to add.
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u8).range(1..=53))]
+    pub(crate) add_weeks: u8,
+    /// The vault.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vault: PathBuf,
+    /// The root key made by the ceremony, root.age.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: PathBuf,
+    /// Where to write the new directory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrases: PassphraseFile,
+}
+
+const IMPORT: &str = "Example:
+  hafan-keys import /media/stick/bundle-2026-0-128.tar --vault ./vault
+
+Checks every signature, that nothing was withheld, left out or rewritten since the last bundle, and each sealed report against the log. Only then does it take anything in, all at once.
+The same bundle again changes nothing. A missing or damaged report is named, the rest is taken in, and the exit code is 1.";
+
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The bundle from the courier.
+    pub(crate) bundle: PathBuf,
+    /// The vault.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vault: PathBuf,
+    /// Take a bundle in although the directory in it is not valid today. For a bundle that lay about too long; first make sure that this machine's clock is right.
+    #[arg(long)]
+    pub(crate) accept_expired: bool,
+    /// For machines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const LIST: &str = "Example:
+  hafan-keys list --vault ./vault --as officer-1
+
+Reports with a flag come first, then the newest. The columns: reference, week of the key, route, language, flags, files, and whether it is new or was read.";
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const READ: &str = "Example:
+  hafan-keys read 3f2a-91bc-77d0 --vault ./vault --as officer-1
+
+REF is what list shows, or enough of its beginning to be the only one. Characters that could deceive on a terminal are shown as visible escapes such as \\u{202e}.";
+
+#[derive(Args)]
+pub(crate) struct Read {
+    /// The report's reference, as list shows it.
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// For machines: the report's own JSON, exactly as it was sealed.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Who {
+    /// The vault.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vault: PathBuf,
+    /// Whose key to use, such as officer-1.
+    #[arg(long = "as", value_name = "OFFICER")]
+    pub(crate) officer: String,
+    #[command(flatten)]
+    pub(crate) passphrases: PassphraseFile,
+}
+
+#[derive(Args)]
+pub(crate) struct PassphraseFile {
+    /// For scripts: passphrases in a file of mode 0600, lines such as 'officer-1: …'.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}

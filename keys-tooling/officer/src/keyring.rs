@@ -1,0 +1,193 @@
+//! The keys of one run: an officer's identity, unlocked once, and the intake keys it unwraps.
+//!
+//! All of them stay in memory only and are wiped when dropped. Must never write or print one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr as _;
+
+use hafan_envelope::submission::Submission;
+use hafan_open::{Identity, OpenError, UnlockError};
+use hafan_report::{Attachment, Padded, Report};
+use jiff::civil::Date;
+
+use crate::failure::{Failure, Kind, say};
+use crate::files;
+use crate::passphrase::Passphrases;
+use crate::vault::{self, Held, Vault, damaged};
+use crate::weeks::Week;
+
+/// An officer's keys.
+pub(crate) struct Keyring {
+    officer: Identity,
+    /// Every week whose key is in the vault.
+    weeks: Vec<(Week, PathBuf)>,
+    /// The keys that were unwrapped already; `None` is one that this officer cannot unwrap.
+    unwrapped: BTreeMap<Week, Option<Identity>>,
+}
+
+/// A report, opened.
+pub(crate) struct Opened {
+    pub(crate) week: Week,
+    pub(crate) report: Report,
+    pub(crate) files: Vec<Attachment>,
+}
+
+impl Keyring {
+    /// Unlocks the key of `officer`, such as `officer-1`: asks for the passphrase once.
+    pub(crate) fn unlock(
+        vault: &Vault,
+        officer: &str,
+        passphrases: &Passphrases,
+    ) -> Result<Self, Failure> {
+        let path = vault.path(vault::OFFICERS).join(format!("{officer}.age"));
+        if !is_officer(officer) || !path.is_file() {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("this vault of {} has no key of that officer", vault.force()),
+                "give one such as officer-1, after --as; the folder officers has them",
+            ));
+        }
+        let locked =
+            files::read(&path, vault::SMALL_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
+        let secret = unlock(&path, &locked, officer, passphrases)?;
+        let text = std::str::from_utf8(&secret).map_err(|_| damaged(&path))?;
+        let officer = Identity::from_str(text.trim_end()).map_err(|_| damaged(&path))?;
+        Ok(Self {
+            officer,
+            weeks: weeks(vault)?,
+            unwrapped: BTreeMap::new(),
+        })
+    }
+
+    /// Opens one report: in memory, with the intake key that it was sealed to.
+    ///
+    /// The envelope does not say which week's key that is: those nearest to the import come first.
+    pub(crate) fn open(&mut self, held: &Held) -> Result<Opened, String> {
+        let submission = held.read()?;
+        let submission = Submission::parse(&submission).map_err(|why| why.to_string())?;
+        let envelope = submission.envelope.as_bytes();
+        let near = Week::of(held.imported_on);
+        let mut weeks: Vec<Week> = self.weeks.iter().map(|(week, _)| *week).collect();
+        weeks.sort_by_key(|week| (week.distance(near), *week));
+        let mut wrapped = 0;
+        for week in weeks {
+            let Some(identity) = self.intake(week)? else {
+                wrapped += 1;
+                continue;
+            };
+            match hafan_open::open_envelope(envelope, identity) {
+                Ok(padded) => return unpack(week, padded),
+                Err(OpenError::OtherKey) => {}
+                Err(why) => return Err(format!("it does not open: {why}")),
+            }
+        }
+        Err(match wrapped {
+            0 => "none of the intake keys in this vault opens it: the key of its week is missing"
+                .to_owned(),
+            n => format!("no key opens it; {n} of the intake keys are not sealed to this officer"),
+        })
+    }
+
+    fn intake(&mut self, week: Week) -> Result<Option<&Identity>, String> {
+        if !self.unwrapped.contains_key(&week) {
+            let path = self
+                .weeks
+                .iter()
+                .find(|(of, _)| *of == week)
+                .map(|(_, path)| path);
+            let identity = match path {
+                Some(path) => unwrap(path, &self.officer)?,
+                None => None,
+            };
+            self.unwrapped.insert(week, identity);
+        }
+        Ok(self.unwrapped.get(&week).and_then(Option::as_ref))
+    }
+}
+
+fn unpack(week: Week, padded: Padded) -> Result<Opened, String> {
+    match padded.unpack() {
+        Ok((report, files)) => Ok(Opened {
+            week,
+            report,
+            files,
+        }),
+        Err(why) => Err(format!("it opens, but what is in it is no report: {why}")),
+    }
+}
+
+/// Unlocks a key file; a wrong passphrase is said as such.
+pub(crate) fn unlock(
+    path: &std::path::Path,
+    locked: &[u8],
+    name: &str,
+    passphrases: &Passphrases,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, Failure> {
+    let passphrase = passphrases.existing(name)?;
+    hafan_open::unlock(locked, &passphrase).map_err(|why| match why {
+        UnlockError::WrongPassphrase => Failure::new(
+            Kind::No,
+            format!("that is not the passphrase of {name}"),
+            "try again: wrong tries are not counted and lock nothing",
+        ),
+        UnlockError::Header(_)
+        | UnlockError::NotPassphrase
+        | UnlockError::Work { .. }
+        | UnlockError::Damaged => damaged(path).because(why),
+    })
+}
+
+/// The identity in an intake key file; `None` when it is not sealed to this officer.
+fn unwrap(path: &std::path::Path, officer: &Identity) -> Result<Option<Identity>, String> {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let sealed = files::read(path, vault::SMALL_SIZE_BYTES_MAX)
+        .map_err(|e| format!("the intake key {name} cannot be read: {e}"))?;
+    let secret = match hafan_open::open_bytes(&sealed, &[officer]) {
+        Ok(secret) => secret,
+        Err(OpenError::OtherKey) => return Ok(None),
+        Err(why) => return Err(format!("the intake key {name} is damaged: {why}")),
+    };
+    let identity = std::str::from_utf8(&secret)
+        .ok()
+        .and_then(|text| text.trim_end().parse().ok());
+    identity
+        .map(Some)
+        .ok_or_else(|| format!("the intake key {name} is damaged"))
+}
+
+fn weeks(vault: &Vault) -> Result<Vec<(Week, PathBuf)>, Failure> {
+    let dir = vault.path(vault::INTAKE);
+    let mut weeks = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(|e| Failure::read(&dir, e))? {
+        let path = entry.map_err(|e| Failure::read(&dir, e))?.path();
+        let id = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|n| n.strip_suffix(".age"));
+        if let Some(week) = id.and_then(Week::parse) {
+            weeks.push((week, path));
+        }
+    }
+    if weeks.is_empty() {
+        say("note: this vault has no intake key at all; nothing in it can be opened");
+    }
+    Ok(weeks)
+}
+
+fn is_officer(name: &str) -> bool {
+    name.strip_prefix("officer-")
+        .is_some_and(|n| n.parse::<u8>().is_ok_and(|number| number.to_string() == n))
+}
+
+/// Today, in UTC: what weeks and directories go by.
+pub(crate) fn today() -> Date {
+    jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date()
+}

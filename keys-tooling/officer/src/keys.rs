@@ -1,0 +1,132 @@
+//! New keys, and the files that hold them.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hafan_directory::{IntakeKey, Recipient};
+use hafan_open::Identity;
+use hafan_tlog::{Signer, Verifier};
+use rand::RngCore as _;
+use rand::rngs::OsRng;
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use crate::failure::{Failure, Kind};
+use crate::vault::read_line;
+use crate::weeks::Week;
+
+const PRIVATE: &str = "PRIVATE+KEY+";
+
+/// A new Ed25519 key: the signer, and the line of its key file, as Go's signed-note tools write it:
+/// `PRIVATE+KEY+<name>+<key ID>+<base64(01 || seed[32])>`.
+pub(crate) fn new_signer(name: &str) -> Result<(Signer, Zeroizing<String>), Failure> {
+    let mut key = Zeroizing::new([0; 33]);
+    let [kind, seed @ ..] = &mut *key;
+    *kind = 1;
+    OsRng.try_fill_bytes(seed).map_err(|e| {
+        Failure::new(
+            Kind::Unreadable,
+            "the system gives no randomness",
+            "restart this machine",
+        )
+        .because(e)
+    })?;
+    let signer = Signer::from_seed(name, seed).map_err(|e| made(name).because(e))?;
+    let encoded = Zeroizing::new(STANDARD.encode(key.as_slice()));
+    let line = format!("{PRIVATE}{name}+{}+{}\n", signer.verifier().id(), *encoded);
+    Ok((signer, Zeroizing::new(line)))
+}
+
+/// Reads the line of a key file back; `None` when it is none.
+pub(crate) fn parse_signer(line: &str) -> Option<Signer> {
+    let mut parts = line.trim_end().strip_prefix(PRIVATE)?.splitn(3, '+');
+    let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
+    let key = Zeroizing::new(STANDARD.decode(key).ok()?);
+    let (kind, seed) = key.split_first()?;
+    let signer = Signer::from_seed(name, seed.try_into().ok()?).ok()?;
+    (*kind == 1 && signer.verifier().id().to_string() == id).then_some(signer)
+}
+
+/// A new hybrid identity and its recipient as the directory writes it.
+pub(crate) fn new_identity() -> Result<(Identity, Recipient), Failure> {
+    let identity = Identity::generate(&mut OsRng);
+    let recipient = identity.to_recipient().to_string();
+    let recipient = recipient
+        .parse()
+        .map_err(|e| made("a recipient").because(e))?;
+    Ok((identity, recipient))
+}
+
+/// A new intake key of one week, and its secret sealed to the officers.
+pub(crate) fn new_intake(
+    week: Week,
+    officers: &[Recipient],
+) -> Result<(IntakeKey, Vec<u8>), Failure> {
+    let (identity, recipient) = new_identity()?;
+    let officers: Result<Vec<hafan_seal::Recipient>, _> = officers
+        .iter()
+        .map(|officer| officer.as_str().parse())
+        .collect();
+    let officers = officers.map_err(|e| made("an officer's recipient").because(e))?;
+    let secret = Zeroizing::new(format!("{}\n", identity.expose().expose_secret()));
+    let sealed = hafan_seal::seal_bytes(secret.as_bytes(), &officers)
+        .map_err(|e| made("an intake key").because(e))?;
+    let key = IntakeKey {
+        id: week.id(),
+        recipient,
+        from: week.from(),
+        until: week.until(),
+    };
+    Ok((key, sealed))
+}
+
+/// Locks a secret line with a passphrase.
+pub(crate) fn lock(secret: &str, passphrase: &SecretString) -> Result<Vec<u8>, Failure> {
+    hafan_open::lock(secret.as_bytes(), passphrase).map_err(|e| made("a locked key").because(e))
+}
+
+/// A vkey, or the path of a file that holds one.
+pub(crate) fn verifier(vkey_or_file: &str) -> Result<Verifier, Failure> {
+    if let Ok(verifier) = vkey_or_file.trim().parse() {
+        return Ok(verifier);
+    }
+    let path = Path::new(vkey_or_file);
+    let usage = |what: String| {
+        Failure::new(
+            Kind::Usage,
+            what,
+            "give the log key that hafan init printed (name+ID+key), or a file that holds it",
+        )
+    };
+    if !path.is_file() {
+        return Err(usage(
+            "--log is neither a verification key nor a file".to_owned(),
+        ));
+    }
+    read_line(path)?
+        .parse()
+        .map_err(|_| usage(format!("{} holds no verification key", path.display())))
+}
+
+pub(crate) fn made(what: &str) -> Failure {
+    Failure::new(
+        Kind::Unreadable,
+        format!("{what} could not be made"),
+        "nothing was kept; this is a fault of the program or the machine: report it",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_reads_back() {
+        let (signer, line) = new_signer("hafan/btp/root").unwrap();
+        let read = parse_signer(&line).unwrap();
+        assert_eq!(read.verifier(), signer.verifier());
+        assert!(parse_signer(&line.replace("root", "toor")).is_none());
+        assert!(parse_signer("").is_none());
+    }
+}

@@ -1,0 +1,182 @@
+//! `list`: one line a report. Opens each in memory, and lets go of it again.
+
+use std::process::ExitCode;
+
+use hafan_report::{Language, Route};
+
+use crate::cli::List;
+use crate::failure::{Failure, print};
+use crate::keyring::{Keyring, Opened};
+use crate::passphrase::Passphrases;
+use crate::reference::Reference;
+use crate::state::State;
+use crate::text;
+use crate::vault::{Held, Vault};
+
+const FLAGS_COLUMNS: usize = 24;
+
+/// What is shown of one report.
+struct Row {
+    reference: Reference,
+    year: u16,
+    index: u64,
+    read: bool,
+    content: Result<Content, String>,
+}
+
+struct Content {
+    week: String,
+    route: &'static str,
+    language: &'static str,
+    flags: Vec<String>,
+    files: usize,
+}
+
+pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
+    let vault = Vault::open(&args.who.vault)?;
+    let state = State::open(&vault)?;
+    let held = vault.held()?;
+    let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
+    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let references: Vec<Reference> = held.iter().map(Held::reference).collect();
+    let mut rows: Vec<Row> = held
+        .iter()
+        .map(|held| Row {
+            reference: held.reference().among(references.iter()),
+            year: held.year,
+            index: held.index,
+            read: state.is_read(&held.h),
+            content: keys.open(held).map(|opened| Content::of(&opened)),
+        })
+        .collect();
+    // With a flag first, then what cannot be opened, then the newest.
+    rows.sort_by_key(|row| (row.rank(), std::cmp::Reverse((row.year, row.index))));
+    let missing = missing(&vault)?;
+    print(&if args.json {
+        as_json(&rows, missing)
+    } else {
+        as_text(&rows, missing)
+    })?;
+    let whole = missing == 0 && rows.iter().all(|row| row.content.is_ok());
+    Ok(if whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// How many leaves the imports named as not whole.
+fn missing(vault: &Vault) -> Result<usize, Failure> {
+    let mut missing: usize = 0;
+    for name in vault.bundles() {
+        missing = missing.saturating_add(vault.brought(name)?.findings.len());
+    }
+    Ok(missing)
+}
+
+impl Row {
+    fn rank(&self) -> u8 {
+        match &self.content {
+            Ok(content) if !content.flags.is_empty() => 0,
+            Err(_) => 1,
+            Ok(_) => 2,
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        if self.read { "read" } else { "new" }
+    }
+}
+
+impl Content {
+    fn of(opened: &Opened) -> Self {
+        Self {
+            week: opened.week.id(),
+            route: route(opened.report.route),
+            language: language(opened.report.language),
+            flags: opened.report.flags.clone(),
+            files: opened.files.len(),
+        }
+    }
+}
+
+pub(crate) fn route(route: Route) -> &'static str {
+    match route {
+        Route::Myself => "self",
+        Route::Other => "other",
+        Route::Witness => "witness",
+        Route::Work => "work",
+    }
+}
+
+pub(crate) fn language(language: Language) -> &'static str {
+    match language {
+        Language::English => "en",
+        Language::Welsh => "cy",
+    }
+}
+
+fn as_text(rows: &[Row], missing: usize) -> String {
+    if rows.is_empty() && missing == 0 {
+        return "No report in this vault yet.\n".to_owned();
+    }
+    let mut shown = String::from("REFERENCE       WEEK      ROUTE    LANG  STATE  FILES  FLAGS\n");
+    for row in rows {
+        shown.push_str(&format!("{:<14}  ", row.reference.to_string()));
+        match &row.content {
+            Ok(content) => {
+                let flags = text::line_cut(&content.flags.join(", "), FLAGS_COLUMNS);
+                let flags = if flags.is_empty() { "-" } else { &flags };
+                shown.push_str(&format!(
+                    "{}  {:<7}  {:<4}  {:<5}  {:>5}  {flags}\n",
+                    content.week,
+                    content.route,
+                    content.language,
+                    row.state(),
+                    content.files,
+                ));
+            }
+            Err(why) => shown.push_str(&format!("NOT OPENED: {why}\n")),
+        }
+    }
+    if missing > 0 {
+        shown.push_str(&format!(
+            "{missing} leaves were named as not whole when their bundles came in: import such a \
+             bundle again to see which.\n"
+        ));
+    }
+    shown
+}
+
+fn as_json(rows: &[Row], missing: usize) -> String {
+    let reports: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| {
+            let mut json = serde_json::json!({
+                "reference": row.reference.to_string(),
+                "year": row.year,
+                "index": row.index,
+                "state": row.state(),
+            });
+            if let Some(json) = json.as_object_mut() {
+                match &row.content {
+                    Ok(content) => {
+                        json.insert("week".to_owned(), content.week.clone().into());
+                        json.insert("route".to_owned(), content.route.into());
+                        json.insert("language".to_owned(), content.language.into());
+                        json.insert("flags".to_owned(), content.flags.clone().into());
+                        json.insert("files".to_owned(), content.files.into());
+                    }
+                    Err(why) => {
+                        json.insert("error".to_owned(), why.clone().into());
+                    }
+                }
+            }
+            json
+        })
+        .collect();
+    format!(
+        "{}\n",
+        serde_json::json!({ "reports": reports, "not_whole": missing })
+    )
+}

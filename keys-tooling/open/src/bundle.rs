@@ -1,0 +1,605 @@
+//! From what came on a stick to what may be opened: signatures, continuity, tree, digests.
+//!
+//! [`verify`] reads a whole bundle and believes nothing of it: the directory is signed by the force's
+//! root key, both checkpoints by the log key that the directory names; the bundle goes on exactly where
+//! the vault ends; the vault's tree and the entries give the signed root; each leaf is a submission
+//! that matches it, or a decoy that its epoch's seed opens, or else it is named. Nothing is decrypted
+//! here and no key is held. A [`VerifiedBundle`] cannot be made in another way.
+//!
+//! Source: docs/protocol.md section 8.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use hafan_directory::{DateError, Directory, Force};
+use hafan_envelope::bundle::{BlobHeader, BundleName, BundleReadError, BundleReader, Head};
+use hafan_envelope::submission::{Digest, Submission, TagDigest};
+use hafan_envelope::{ENVELOPE_SIZE_BYTES_MIN, SUBMISSION_SIZE_BYTES_MAX};
+use hafan_tlog::checkpoint::CheckpointError;
+use hafan_tlog::entry::EntryError;
+use hafan_tlog::{Checkpoint, ENTRY_SIZE_BYTES, Entry, EntryKind, Frontier, Seed, Verifier, decoy};
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::tree::{Import, VaultTree};
+
+/// Whether the directory has to hold today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// It has to hold on this day (UTC).
+    On(Date),
+    /// A person has said that this bundle may be older than its directory.
+    AnyDay,
+}
+
+/// Why a bundle is refused as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The very same leaves are in the vault already: nothing is to be done.
+    #[error("the vault has these leaves already")]
+    AlreadyImported(BundleName),
+    /// Not a bundle.
+    #[error("the file is not a bundle")]
+    Read(#[from] BundleReadError),
+    /// The directory is not signed by the root key of the vault.
+    #[error("the directory in the bundle does not verify")]
+    Directory(#[from] hafan_directory::OpenError),
+    /// The directory is another force's.
+    #[error("the bundle is of the force {found}, the vault of {wanted}")]
+    OtherForce {
+        /// The directory's force.
+        found: Force,
+        /// The vault's.
+        wanted: Force,
+    },
+    /// The directory is older than one that the vault has seen.
+    #[error("the directory in the bundle has sequence {found}, and the vault has seen {seen}")]
+    DirectoryOlder {
+        /// Its sequence number.
+        found: u64,
+        /// The newest that the vault has seen.
+        seen: u64,
+    },
+    /// The directory does not hold today.
+    #[error(transparent)]
+    Date(#[from] DateError),
+    /// The checkpoint is not of a log of this force.
+    #[error("the {which} is not of a log of this force")]
+    Origin {
+        /// `checkpoint` or `previous-checkpoint`.
+        which: &'static str,
+    },
+    /// A checkpoint is not signed by the log key, or not a checkpoint.
+    #[error("the {which} does not verify")]
+    Checkpoint {
+        /// `checkpoint` or `previous-checkpoint`.
+        which: &'static str,
+        /// What is wrong.
+        source: CheckpointError,
+    },
+    /// The bundle begins behind what the vault holds: a bundle between is missing.
+    #[error("the bundle begins at leaf {found} of {year}, and the vault ends at {wanted}")]
+    Skipped {
+        /// Year of the log.
+        year: u16,
+        /// Index of its first leaf.
+        found: u64,
+        /// Number of leaves in the vault.
+        wanted: u64,
+    },
+    /// The bundle begins before the end of what the vault holds.
+    #[error("the bundle begins at leaf {found} of {year}, and the vault is at {wanted} already")]
+    Behind {
+        /// Year of the log.
+        year: u16,
+        /// Index of its first leaf.
+        found: u64,
+        /// Number of leaves in the vault.
+        wanted: u64,
+    },
+    /// Another history than the one that the vault holds.
+    #[error("the log of {year} was rewritten: at leaf {size} its root is not the vault's")]
+    Forked {
+        /// Year of the log.
+        year: u16,
+        /// Size at which they differ.
+        size: u64,
+    },
+    /// The vault's tree and the entries do not give the signed root.
+    #[error("the entries do not lead to the checkpoint's root at leaf {size} of {year}")]
+    Root {
+        /// Year of the log.
+        year: u16,
+        /// Size of the checkpoint.
+        size: u64,
+    },
+    /// The number of entries is not what the checkpoints say, or there is none.
+    #[error("the bundle has {found} entries, {wanted} wanted")]
+    EntryCount {
+        /// Entries in the bundle.
+        found: u64,
+        /// Size of the checkpoint less that of the previous one.
+        wanted: u64,
+    },
+    /// An entry is not one.
+    #[error("the entry at leaf {index} is not one")]
+    Entry {
+        /// Index of its leaf.
+        index: u64,
+        /// What is wrong.
+        source: EntryError,
+    },
+    /// `epochs.json` is not what it must be, or does not cover the leaves exactly.
+    #[error("the epochs of the bundle are not written as wanted or do not cover its leaves")]
+    Epochs,
+    /// A submission in the bundle belongs to no leaf of it, or is doubled or out of order.
+    #[error("the bundle holds a submission at byte {at} that belongs to no leaf there")]
+    Stray {
+        /// Offset of its first byte.
+        at: u64,
+    },
+    /// The file could not be gone back in.
+    #[error("the bundle could not be read")]
+    Io(#[from] io::Error),
+}
+
+/// What is wrong with one leaf or its submission; the others are not touched by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Index of the leaf.
+    pub index: u64,
+    /// What the leaf says its submission is called.
+    pub h: Digest,
+    /// What is wrong.
+    pub kind: FindingKind,
+}
+
+/// What can be wrong with one leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindingKind {
+    /// No submission in the bundle, and no decoy by the epoch's seed.
+    #[error("withheld: it is no decoy, and its submission is not in the bundle")]
+    Withheld,
+    /// A kind of leaf that this version does not know how to check.
+    #[error("of a kind that this version of hafan-keys does not know")]
+    Kind,
+    /// The submission's size is not that of any.
+    #[error("its submission has a size that none can have")]
+    Size,
+    /// The submission is not what the leaf stands for.
+    #[error("its submission is damaged: the digest is another")]
+    Digest,
+    /// The submission's tag is not what the leaf stands for.
+    #[error("its submission is damaged: the tag digest is another")]
+    Tag,
+    /// The digests are right, and yet what was sealed is not an envelope.
+    #[error("its submission holds no envelope of the right structure")]
+    Structure,
+}
+
+/// A submission that matches its leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedDrop {
+    /// Index of its leaf.
+    pub index: u64,
+    /// What it is called.
+    pub h: Digest,
+    /// Digest of its tag.
+    pub t: TagDigest,
+    /// Its size in bytes.
+    pub size: u64,
+    offset: u64,
+}
+
+/// A bundle that was verified from its first byte to its last.
+pub struct VerifiedBundle<R> {
+    name: BundleName,
+    directory: Directory,
+    head: Head,
+    tree: VaultTree,
+    drops: Vec<VerifiedDrop>,
+    findings: Vec<Finding>,
+    decoys: u64,
+    from: R,
+}
+
+impl<R> VerifiedBundle<R> {
+    /// Which leaves of which log it holds.
+    #[must_use]
+    pub const fn name(&self) -> BundleName {
+        self.name
+    }
+
+    /// The directory in it.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Its notes, entries and epochs, as they came.
+    #[must_use]
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What the vault's tree is once this bundle is in it.
+    #[must_use]
+    pub const fn tree(&self) -> &VaultTree {
+        &self.tree
+    }
+
+    /// The submissions that match their leaves, in order.
+    #[must_use]
+    pub fn drops(&self) -> &[VerifiedDrop] {
+        &self.drops
+    }
+
+    /// The leaves that are neither decoys nor have a submission that matches, in order.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many leaves stand for nothing.
+    #[must_use]
+    pub const fn decoys(&self) -> u64 {
+        self.decoys
+    }
+}
+
+impl<R: Read + Seek> VerifiedBundle<R> {
+    /// Reads one submission again, and checks it again: a stick may give other bytes than before.
+    ///
+    /// # Errors
+    /// It cannot be read, or ([`io::ErrorKind::InvalidData`]) is no longer what was verified.
+    pub fn read_drop(&mut self, drop: &VerifiedDrop) -> io::Result<Vec<u8>> {
+        self.from.seek(SeekFrom::Start(drop.offset))?;
+        let mut bytes = Vec::new();
+        self.from.by_ref().take(drop.size).read_to_end(&mut bytes)?;
+        match check_submission(&bytes, &drop.h, &drop.t) {
+            Ok(()) => Ok(bytes),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the bundle changed while it was read",
+            )),
+        }
+    }
+}
+
+/// Checks that a submission is the one that a leaf stands for.
+///
+/// # Errors
+/// The first of digest, tag digest and structure that is not right.
+pub fn check_submission(bytes: &[u8], h: &Digest, t: &TagDigest) -> Result<(), FindingKind> {
+    // Digests first: only what the leaf stands for is taken apart any further.
+    let (salt, rest) = bytes.split_first_chunk().ok_or(FindingKind::Size)?;
+    let (tag, envelope) = rest.split_first_chunk().ok_or(FindingKind::Size)?;
+    if hafan_envelope::submission::digest(salt, envelope) != *h {
+        return Err(FindingKind::Digest);
+    }
+    if hafan_envelope::submission::tag_digest(tag) != t.0 {
+        return Err(FindingKind::Tag);
+    }
+    Submission::parse(bytes).map_err(|_| FindingKind::Structure)?;
+    Ok(())
+}
+
+/// Verifies a whole bundle against what the vault holds. Decrypts nothing and writes nothing.
+///
+/// `from` should be buffered and stand at the bundle's first byte; it is read twice: here, and by
+/// [`VerifiedBundle::read_drop`].
+///
+/// # Errors
+/// The first thing that makes the bundle as a whole not believable, or
+/// [`BundleError::AlreadyImported`]. What is wrong with one leaf only is a [`Finding`].
+pub fn verify<R: Read + Seek>(
+    mut from: R,
+    vault: &VaultTree,
+    root: &Verifier,
+    validity: Validity,
+) -> Result<VerifiedBundle<R>, BundleError> {
+    let (head, mut blobs) = BundleReader::open(&mut from)?;
+    let directory = open_directory(&head.directory, vault, root, validity)?;
+    let (year, checkpoint) = open_checkpoint("checkpoint", &head.checkpoint, &directory)?;
+    let before = open_previous(&head.previous_checkpoint, year, &directory)?;
+    let name = BundleName {
+        year,
+        first: before.size(),
+        last: checkpoint.size(),
+    };
+    let import = Import {
+        first: name.first,
+        last: name.last,
+        root: checkpoint.root(),
+    };
+    if vault
+        .log(year)
+        .is_some_and(|log| log.imports().contains(&import))
+    {
+        return Err(BundleError::AlreadyImported(name));
+    }
+    check_continuity(vault, year, &before)?;
+    let frontier = grow(vault, name, &head.entries, &checkpoint)?;
+    let leaves = classify(name, &head)?;
+    let mut open = Matching {
+        leaves: leaves.open.into_iter(),
+        drops: Vec::new(),
+        findings: leaves.findings,
+    };
+    while let Some(blob) = blobs.next_blob()? {
+        open.take(blob, &mut blobs)?;
+    }
+    let (drops, findings) = open.finish();
+    let tree = vault.grown(
+        year,
+        frontier,
+        head.checkpoint.clone(),
+        import,
+        directory.sequence(),
+    );
+    let decoys = leaves.decoys;
+    Ok(VerifiedBundle {
+        name,
+        directory,
+        head,
+        tree,
+        drops,
+        findings,
+        decoys,
+        from,
+    })
+}
+
+fn open_directory(
+    note: &[u8],
+    vault: &VaultTree,
+    root: &Verifier,
+    validity: Validity,
+) -> Result<Directory, BundleError> {
+    let directory = Directory::open(note, root)?;
+    if directory.force() != vault.force() {
+        return Err(BundleError::OtherForce {
+            found: directory.force().clone(),
+            wanted: vault.force().clone(),
+        });
+    }
+    if directory.sequence() < vault.sequence() {
+        return Err(BundleError::DirectoryOlder {
+            found: directory.sequence(),
+            seen: vault.sequence(),
+        });
+    }
+    match validity {
+        Validity::On(today) => directory.check_date(today)?,
+        Validity::AnyDay => {}
+    }
+    Ok(directory)
+}
+
+/// The year is read before the signature is checked, but only to find the key name that the signature
+/// has to be under: the origin is part of what is signed.
+fn open_checkpoint(
+    which: &'static str,
+    note: &[u8],
+    directory: &Directory,
+) -> Result<(u16, Checkpoint), BundleError> {
+    let origin = || BundleError::Origin { which };
+    let line = note.split(|b| *b == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).map_err(|_| origin())?;
+    let (_, year) = line.rsplit_once('/').ok_or_else(origin)?;
+    let year: u16 = year.parse().map_err(|_| origin())?;
+    if directory.log_origin(year) != line {
+        return Err(origin());
+    }
+    let verifier = directory.log_verifier(year).map_err(|_| origin())?;
+    let checkpoint = Checkpoint::open(note, &verifier)
+        .map_err(|source| BundleError::Checkpoint { which, source })?;
+    Ok((year, checkpoint))
+}
+
+/// The first bundle of a year has no note before it: the server's of size 0 is long replaced when a
+/// courier first comes, and every log begins empty.
+fn open_previous(note: &[u8], year: u16, directory: &Directory) -> Result<Checkpoint, BundleError> {
+    const WHICH: &str = "previous-checkpoint";
+    let origin = || BundleError::Origin { which: WHICH };
+    if note.is_empty() {
+        return Checkpoint::of(&directory.log_origin(year), &Frontier::new()).map_err(|_| origin());
+    }
+    let (found, checkpoint) = open_checkpoint(WHICH, note, directory)?;
+    if found == year {
+        Ok(checkpoint)
+    } else {
+        Err(origin())
+    }
+}
+
+fn check_continuity(vault: &VaultTree, year: u16, before: &Checkpoint) -> Result<(), BundleError> {
+    let frontier = vault.frontier(year);
+    let (found, wanted) = (before.size(), frontier.size());
+    if found > wanted {
+        return Err(BundleError::Skipped {
+            year,
+            found,
+            wanted,
+        });
+    }
+    if found < wanted {
+        return Err(BundleError::Behind {
+            year,
+            found,
+            wanted,
+        });
+    }
+    if before.root() != frontier.root() {
+        return Err(BundleError::Forked { year, size: wanted });
+    }
+    Ok(())
+}
+
+fn grow(
+    vault: &VaultTree,
+    name: BundleName,
+    entries: &[u8],
+    checkpoint: &Checkpoint,
+) -> Result<Frontier, BundleError> {
+    let found = u64::try_from(entries.len() / ENTRY_SIZE_BYTES).unwrap_or(u64::MAX);
+    let wanted = name.last.saturating_sub(name.first);
+    if found != wanted || found == 0 {
+        return Err(BundleError::EntryCount { found, wanted });
+    }
+    let mut frontier = vault.frontier(name.year);
+    for entry in entries.chunks_exact(ENTRY_SIZE_BYTES) {
+        frontier.push(hafan_tlog::leaf_hash(entry));
+    }
+    if frontier.root() != checkpoint.root() {
+        return Err(BundleError::Root {
+            year: name.year,
+            size: name.last,
+        });
+    }
+    Ok(frontier)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Epoch {
+    first: u64,
+    leaves: u16,
+    seed: String,
+}
+
+/// One leaf that is no decoy.
+struct OpenLeaf {
+    index: u64,
+    entry: Entry,
+}
+
+struct Leaves {
+    open: Vec<OpenLeaf>,
+    findings: Vec<Finding>,
+    decoys: u64,
+}
+
+/// Tells decoys from what has to have a submission.
+fn classify(name: BundleName, head: &Head) -> Result<Leaves, BundleError> {
+    let epochs = parse_epochs(&head.epochs, name)?;
+    let mut leaves = Leaves {
+        open: Vec::new(),
+        findings: Vec::new(),
+        decoys: 0,
+    };
+    let mut entries = head.entries.chunks_exact(ENTRY_SIZE_BYTES);
+    for (first, count, seed) in epochs {
+        for (position, bytes) in (0..count).zip(entries.by_ref()) {
+            let index = first.saturating_add(u64::from(position));
+            let entry =
+                Entry::parse(bytes).map_err(|source| BundleError::Entry { index, source })?;
+            if entry.kind != EntryKind::Drop {
+                let h = Digest(entry.h);
+                leaves.findings.push(Finding {
+                    index,
+                    h,
+                    kind: FindingKind::Kind,
+                });
+            } else if entry == decoy(&seed, position) {
+                leaves.decoys = leaves.decoys.saturating_add(1);
+            } else {
+                leaves.open.push(OpenLeaf { index, entry });
+            }
+        }
+    }
+    Ok(leaves)
+}
+
+/// The epochs: first leaf, number of leaves, seed. They cover the bundle's leaves without gap.
+fn parse_epochs(json: &[u8], name: BundleName) -> Result<Vec<(u64, u16, Seed)>, BundleError> {
+    let parsed: Vec<Epoch> = serde_json::from_slice(json).map_err(|_| BundleError::Epochs)?;
+    let mut epochs = Vec::with_capacity(parsed.len());
+    let mut canonical = String::from("[");
+    let mut next = name.first;
+    for Epoch {
+        first,
+        leaves,
+        seed,
+    } in &parsed
+    {
+        let mut bytes = [0; hafan_tlog::entry::SEED_SIZE_BYTES];
+        hex::decode_to_slice(seed, &mut bytes).map_err(|_| BundleError::Epochs)?;
+        if *first != next || *leaves == 0 {
+            return Err(BundleError::Epochs);
+        }
+        let separator = if epochs.is_empty() { "" } else { "," };
+        canonical.push_str(&format!(
+            r#"{separator}{{"first":{first},"leaves":{leaves},"seed":"{}"}}"#,
+            hex::encode(bytes)
+        ));
+        next = next
+            .checked_add(u64::from(*leaves))
+            .ok_or(BundleError::Epochs)?;
+        epochs.push((*first, *leaves, Seed::from_bytes(&bytes)));
+    }
+    canonical.push(']');
+    // One spelling: what is not signed could otherwise carry something.
+    if next != name.last || canonical.as_bytes() != json {
+        return Err(BundleError::Epochs);
+    }
+    Ok(epochs)
+}
+
+/// Walks leaves and submissions side by side: both are in the order of leaf index.
+struct Matching {
+    leaves: std::vec::IntoIter<OpenLeaf>,
+    drops: Vec<VerifiedDrop>,
+    findings: Vec<Finding>,
+}
+
+impl Matching {
+    fn take<R: Read>(
+        &mut self,
+        blob: BlobHeader,
+        blobs: &mut BundleReader<R>,
+    ) -> Result<(), BundleError> {
+        let leaf = loop {
+            let leaf = self
+                .leaves
+                .next()
+                .ok_or(BundleError::Stray { at: blob.offset })?;
+            if leaf.entry.h == blob.h.0 {
+                break leaf;
+            }
+            self.find(&leaf, FindingKind::Withheld);
+        };
+        if !(48 + ENVELOPE_SIZE_BYTES_MIN..=SUBMISSION_SIZE_BYTES_MAX).contains(&blob.size) {
+            self.find(&leaf, FindingKind::Size);
+            return Ok(());
+        }
+        let bytes = blobs.read_blob()?;
+        let t = TagDigest(leaf.entry.t);
+        match check_submission(&bytes, &blob.h, &t) {
+            Ok(()) => self.drops.push(VerifiedDrop {
+                index: leaf.index,
+                h: blob.h,
+                t,
+                size: blob.size,
+                offset: blob.offset,
+            }),
+            Err(kind) => self.find(&leaf, kind),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> (Vec<VerifiedDrop>, Vec<Finding>) {
+        while let Some(leaf) = self.leaves.next() {
+            self.find(&leaf, FindingKind::Withheld);
+        }
+        self.findings.sort_by_key(|finding| finding.index);
+        (self.drops, self.findings)
+    }
+
+    fn find(&mut self, leaf: &OpenLeaf, kind: FindingKind) {
+        self.findings.push(Finding {
+            index: leaf.index,
+            h: Digest(leaf.entry.h),
+            kind,
+        });
+    }
+}
