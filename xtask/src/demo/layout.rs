@@ -358,15 +358,12 @@ impl Layout {
     }
 }
 
-/// The first `127.0.0.1:PORT` that the server said.
+/// The address in the server's one line `listening on 127.0.0.1:PORT`, once that line is whole.
 fn said_address(heard: &[u8]) -> Option<SocketAddr> {
     let text = String::from_utf8_lossy(heard);
-    let (_, after) = text.split_once("127.0.0.1:")?;
-    // The line must be whole, or the port may be cut.
-    let (line, _) = after.split_once('\n')?;
-    let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
-    let port = digits.parse().ok().filter(|port| *port != 0)?;
-    Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    text.split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'))
+        .find_map(|line| line.strip_prefix("listening on ")?.parse().ok())
 }
 
 /// Makes a folder that only its owner can look into, unless it is there.
@@ -404,11 +401,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_taken_from_a_whole_line_only() {
-        let whole = b"{\"message\":\"listening\",\"address\":\"127.0.0.1:4711\"}\n";
-        assert_eq!(said_address(whole).unwrap().port(), 4711);
+    fn the_address_is_taken_from_the_whole_line_that_says_it() {
+        let heard = b"{\"message\":\"127.0.0.1:1\"}\nlistening on 127.0.0.1:4711\n";
+        assert_eq!(said_address(heard).unwrap().port(), 4711);
         assert_eq!(said_address(b"listening on 127.0.0.1:47"), None);
-        assert_eq!(said_address(b"will listen on 127.0.0.1:0\n"), None);
+        assert_eq!(said_address(b"admin listening on 127.0.0.1:4712\n"), None);
     }
 
     #[test]
