@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::hash::{HASH_SIZE_BYTES, Hash};
-use crate::note::{self, KeyNameError, NoteError, Signer, Verifier};
+use crate::key::{KeyNameError, Signer, Verifier, checked_name};
+use crate::note::{self, NoteError};
 use crate::tree::{Frontier, TREE_SIZE_MAX};
 
 /// A tree head: which log, how many leaves, and their root.
@@ -66,7 +67,7 @@ impl Checkpoint {
     /// The origin is not a key name.
     pub fn new(origin: &str, size: u64, root: Hash) -> Result<Self, KeyNameError> {
         Ok(Self {
-            origin: note::checked_name(origin)?.to_owned(),
+            origin: checked_name(origin)?.to_owned(),
             size,
             root,
         })
@@ -133,7 +134,7 @@ impl Checkpoint {
     /// one key signs all logs of a server (docs/protocol.md section 5).
     #[must_use]
     pub fn sign(&self, signer: &Signer) -> Vec<u8> {
-        signer.note_as(&self.origin, &self.encode())
+        note::sign_as(&self.origin, &self.encode(), signer)
     }
 
     /// Opens a signed checkpoint of the log whose origin is the verifier's name.

@@ -7,6 +7,7 @@
 
 pub mod entry;
 mod hash;
+mod key;
 mod tree;
 
 pub mod checkpoint;
