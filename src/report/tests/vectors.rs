@@ -1,11 +1,10 @@
 //! The vectors of `tests/vectors/report`, which TypeScript reads too.
+#![cfg(test)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hafan_report::{
-    Attachment, FileEntry, Metadata, Padded, Report, clean_file_name, member_name,
-};
+use hafan_report::{Attachment, FileEntry, Metadata, Padded, Report, clean_file_name, member_name};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -15,7 +14,12 @@ fn vectors(folder: &str) -> Vec<(PathBuf, Value)> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap()))
+        .map(|path| {
+            (
+                path.clone(),
+                serde_json::from_slice(&fs::read(path).unwrap()).unwrap(),
+            )
+        })
         .collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     found
@@ -46,20 +50,45 @@ fn each_report_has_the_bytes_of_its_vector() {
         let expect = &vector["expect"];
         let report = report(&vector);
         let json = report.encode();
-        assert_eq!(json.len() as u64, expect["report_json_size"], "{}", path.display());
-        assert_eq!(hex(&Sha256::digest(&*json)), expect["report_json_sha256"], "{path:?}");
+        assert_eq!(
+            u64::try_from(json.len()).unwrap(),
+            expect["report_json_size"],
+            "{}",
+            path.display()
+        );
+        assert_eq!(
+            hex(&Sha256::digest(&*json)),
+            expect["report_json_sha256"],
+            "{path:?}"
+        );
         let parsed = Report::parse(&json).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         assert!(*parsed.encode() == *json, "{path:?}");
 
-        let bytes: Vec<_> = vector["files"].as_array().unwrap().iter().map(data).collect();
+        let bytes: Vec<_> = vector["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(data)
+            .collect();
         let files: Vec<_> = bytes.iter().cloned().map(Attachment::new).collect();
         let padded = Padded::pack(&report, &files).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-        assert_eq!(padded.as_bytes().len() as u64, expect["padded_size"], "{path:?}");
-        assert_eq!(hex(&Sha256::digest(padded.as_bytes())), expect["padded_sha256"], "{path:?}");
+        assert_eq!(
+            u64::try_from(padded.as_bytes().len()).unwrap(),
+            expect["padded_size"],
+            "{path:?}"
+        );
+        assert_eq!(
+            hex(&Sha256::digest(padded.as_bytes())),
+            expect["padded_sha256"],
+            "{path:?}"
+        );
 
         let (unpacked, files) = padded.unpack().unwrap_or_else(|e| panic!("{path:?}: {e}"));
         assert!(*unpacked.encode() == *json, "{path:?}");
-        assert!(files.iter().map(Attachment::data).eq(bytes.iter()), "{path:?}");
+        assert!(
+            files.iter().map(Attachment::data).eq(bytes.iter()),
+            "{path:?}"
+        );
     }
 }
 
@@ -82,7 +111,11 @@ fn files_are_described_and_named_as_in_the_vectors() {
             assert_eq!(described.name, entry.name, "{chosen:?}");
             assert_eq!(described.sha256, entry.sha256);
             assert_eq!(described.size, entry.size);
-            assert_eq!(clean_file_name(&entry.name), entry.name, "cleaning twice: {chosen:?}");
+            assert_eq!(
+                clean_file_name(&entry.name),
+                entry.name,
+                "cleaning twice: {chosen:?}"
+            );
             assert_eq!(member_name(i + 1, &entry.name), members[i], "{chosen:?}");
             seen += 1;
         }
