@@ -1,3 +1,88 @@
-//! The server: takes envelopes, keeps them, and publishes the log.
+//! `hafan`: the server's commands.
+//!
+//! Exit codes: 0 done, 2 usage or configuration, 3 cannot reach or read what it needs, 4 refused for safety.
 
-fn main() {}
+use std::error::Error;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use hafan::start::{self, StartError};
+use hafan::{process, telemetry};
+
+/// Takes sealed reports, keeps them, and publishes the log.
+#[derive(Parser)]
+#[command(name = "hafan", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes the key that signs the logs, and prints its verification key
+    LogKey {
+        /// File to make, mode 0600; it must not exist yet. The verification key goes to the same name with .vkey
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Log name, as in the configuration: <host>/hafan
+        #[arg(long, value_name = "NAME")]
+        log_name: String,
+    },
+    /// Makes the store, the folder of its pins and, when it is missing, the log key; prints the verification key
+    Init {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Runs the server until SIGTERM; makes nothing that is missing
+    Serve {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Reads the configuration and all that it names but the store, and says what is wrong
+    CheckConfig {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    telemetry::start();
+    let cli = Cli::parse();
+    let done = process::harden()
+        .map_err(StartError::from)
+        .and_then(|()| match &cli.command {
+            Command::LogKey { out, log_name } => start::log_key(out, log_name).map(Some),
+            Command::Init { config } => start::init(config).map(Some),
+            Command::Serve { config } => start::serve(config).map(|()| None),
+            Command::CheckConfig { config } => start::check_config(config)
+                .map(|()| Some("the configuration can be used".to_owned())),
+        });
+    match done {
+        Ok(line) => match line.map_or(Ok(()), |line| writeln!(std::io::stdout(), "{line}")) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_closed) => ExitCode::from(3),
+        },
+        Err(error) => {
+            say(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// The error and its causes on one line of stderr.
+fn say(error: &StartError) {
+    let mut line = format!("hafan: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    // Nobody is left to tell when stderr is closed.
+    let _closed = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,159 @@
+//! How the server is: `/healthz`, `/readyz`, and on the admin listener `/metrics` (Prometheus text).
+//!
+//! Nothing here varies with a report: a log grows by the same number of leaves in every epoch, whether one came or not.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use hafan_tlog::Checkpoint;
+use jiff::civil::Date;
+
+use crate::clock;
+use crate::headers::bytes_answer;
+use crate::problem::Problem;
+use crate::router::App;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Live: the process answers.
+pub(crate) async fn healthz() -> Response {
+    bytes_answer(TEXT, "ok\n")
+}
+
+/// Ready: submissions are taken and the log is published.
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let health = app.store.health();
+    if health.full {
+        return Err(Problem::StoreFull);
+    }
+    if !(health.writable && health.publishing) {
+        return Err(Problem::Busy);
+    }
+    Ok(bytes_answer(TEXT, "ready\n"))
+}
+
+/// The gauges, as documented in the text itself.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    bytes_answer("text/plain; version=0.0.4; charset=utf-8", encode(&app))
+}
+
+fn encode(app: &App) -> String {
+    let health = app.store.health();
+    let mut text = String::new();
+    gauge(
+        &mut text,
+        "hafan_build_info",
+        "The version that runs.",
+        &[(format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1)],
+    );
+    let days = days_since_1970(app.started_on);
+    gauge(
+        &mut text,
+        "hafan_start_day",
+        "Day of the start, in days since 1970-01-01 (UTC).",
+        &[(String::new(), days)],
+    );
+    gauge(
+        &mut text,
+        "hafan_store_writable",
+        "1 when submissions can be made durable.",
+        &[(String::new(), health.writable.into())],
+    );
+    gauge(
+        &mut text,
+        "hafan_store_full",
+        "1 when submissions are refused for want of room.",
+        &[(String::new(), health.full.into())],
+    );
+    gauge(
+        &mut text,
+        "hafan_log_publishing",
+        "1 when epochs are closed in time.",
+        &[(String::new(), health.publishing.into())],
+    );
+    let forces = |value: &dyn Fn(&hafan_directory::Force) -> u64| -> Vec<(String, u64)> {
+        app.directories
+            .forces()
+            .map(|force| (format!("{{force=\"{force}\"}}"), value(force)))
+            .collect()
+    };
+    let epochs = forces(&|force| epochs_published(app, force));
+    gauge(
+        &mut text,
+        "hafan_epochs_published",
+        "Epochs in the newest log.",
+        &epochs,
+    );
+    let today = clock::today();
+    let valid = forces(&|force| {
+        u64::from(
+            app.directories
+                .of(force)
+                .is_some_and(|issued| issued.directory.check_date(today).is_ok()),
+        )
+    });
+    gauge(
+        &mut text,
+        "hafan_directory_valid",
+        "1 when the force's directory holds today.",
+        &valid,
+    );
+    text
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, samples: &[(String, u64)]) {
+    let mut write = || -> std::fmt::Result {
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+        samples
+            .iter()
+            .try_for_each(|(labels, value)| writeln!(text, "{name}{labels} {value}"))
+    };
+    write().expect("a String takes all that is written to it");
+}
+
+/// From the public checkpoint: its size is a multiple of the leaves of an epoch.
+fn epochs_published(app: &App, force: &hafan_directory::Force) -> u64 {
+    app.store
+        .latest_year(force)
+        .and_then(|year| app.store.checkpoint(force, year))
+        .and_then(|note| checkpoint_size(&note))
+        .map_or(0, |size| size / u64::from(app.leaves_per_epoch))
+}
+
+/// The size line of a checkpoint of our own, which needs no check of its signature.
+fn checkpoint_size(note: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(note).ok()?;
+    let (body, _signatures) = text.split_once("\n\n")?;
+    Checkpoint::parse(&format!("{body}\n"))
+        .ok()
+        .map(|checkpoint| checkpoint.size())
+}
+
+fn days_since_1970(day: Date) -> u64 {
+    let days = (day - Date::constant(1970, 1, 1)).get_days();
+    u64::try_from(days).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_told_to_the_day() {
+        assert_eq!(days_since_1970(Date::constant(2026, 11, 23)), 20_780);
+    }
+
+    #[test]
+    fn a_gauge_is_written_with_its_help() {
+        let mut text = String::new();
+        gauge(
+            &mut text,
+            "x",
+            "An x.",
+            &[("{force=\"btp\"}".to_owned(), 3)],
+        );
+        assert_eq!(text, "# HELP x An x.\n# TYPE x gauge\nx{force=\"btp\"} 3\n");
+    }
+}

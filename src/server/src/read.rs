@@ -1,0 +1,105 @@
+//! What anybody may read: the directories and the logs. Static bytes, signed by others or by the log key.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use hafan_directory::Force;
+use hafan_tlog::TilePath;
+
+use crate::clock;
+use crate::directories::Issued;
+use crate::headers::bytes_answer;
+use crate::problem::Problem;
+use crate::router::App;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+
+/// The directory of a force that is served here, with the force.
+pub(crate) fn issued(app: &App, force: &str) -> Result<(Force, Arc<Issued>), Problem> {
+    let force: Force = force.parse().map_err(|_| Problem::NoSuchForce)?;
+    let issued = app.directories.of(&force).ok_or(Problem::NoSuchForce)?;
+    Ok((force, issued))
+}
+
+/// `GET /v1/forces/{force}/directory`: the note as it was signed.
+pub(crate) async fn directory(
+    State(app): State<Arc<App>>,
+    Path(force): Path<String>,
+) -> Result<Response, Problem> {
+    let (_, issued) = issued(&app, &force)?;
+    issued
+        .directory
+        .check_date(clock::today())
+        .map_err(|_| Problem::DirectoryExpired)?;
+    Ok(bytes_answer(TEXT, issued.note.clone()))
+}
+
+/// `GET /log/{force}/latest`: the year of the newest log.
+pub(crate) async fn latest(
+    State(app): State<Arc<App>>,
+    Path(force): Path<String>,
+) -> Result<Response, Problem> {
+    let (force, _) = issued(&app, &force)?;
+    let year = app.store.latest_year(&force).ok_or(Problem::NotFound)?;
+    Ok(bytes_answer(TEXT, format!("{year}\n")))
+}
+
+/// `GET /log/{force}/{year}/checkpoint`.
+pub(crate) async fn checkpoint(
+    State(app): State<Arc<App>>,
+    Path((force, year)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (force, _) = issued(&app, &force)?;
+    let checkpoint = app
+        .store
+        .checkpoint(&force, parse_year(&year)?)
+        .ok_or(Problem::NotFound)?;
+    Ok(bytes_answer(TEXT, checkpoint))
+}
+
+/// `GET /log/{force}/{year}/tile/…`: hashes or entries.
+pub(crate) async fn tile(
+    State(app): State<Arc<App>>,
+    Path((force, year, _)): Path<(String, String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (force, _) = issued(&app, &force)?;
+    let year = parse_year(&year)?;
+    // From the address as it was sent: `tile/` and what is behind it, in the one way to write it.
+    let (_, path) = request
+        .uri()
+        .path()
+        .split_once("/tile/")
+        .ok_or(Problem::NotFound)?;
+    let path: TilePath = format!("tile/{path}")
+        .parse()
+        .map_err(|_| Problem::NotFound)?;
+    let tile = tokio::task::spawn_blocking(move || app.store.tile(&force, year, &path)).await;
+    let tile = tile
+        .map_err(|_| Problem::Internal)?
+        .map_err(|_| Problem::Internal)?;
+    Ok(bytes_answer(BYTES, tile.ok_or(Problem::NotFound)?))
+}
+
+/// A year of four digits; another way to write one is another address, where nothing is.
+pub(crate) fn parse_year(text: &str) -> Result<u16, Problem> {
+    if text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().map_err(|_| Problem::NotFound);
+    }
+    Err(Problem::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_has_one_way_to_be_written() {
+        assert_eq!(parse_year("2026"), Ok(2026));
+        for text in ["", "26", "02026", "+202", "20 6", "２０２６"] {
+            assert_eq!(parse_year(text), Err(Problem::NotFound), "{text}");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The commands: making the key and the store, checking the configuration, and running the server from start to stop.
+//!
+//! `serve` never makes what is missing and never goes on after a doubt: every refusal names what was found and wanted.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hafan_directory::Force;
+use hafan_tlog::Signer;
+use http::HeaderValue;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::accept::{self, ListenError, Listener};
+use crate::clock;
+use crate::config::{Config, ConfigError, Listen};
+use crate::directories::{Directories, DirectoryError};
+use crate::headers::{Headers, HeadersError};
+use crate::keyfile::{self, KeyFileError};
+use crate::limits::DRAIN_TIME_MAX;
+use crate::process::{ProcessError, raise_descriptors};
+use crate::router::{self, App};
+use crate::sequencer;
+use crate::site::{Site, SiteError};
+use crate::store::{CreateError, OpenError, OpenProgress, Store};
+use crate::telemetry::{Event, log};
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log key.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The file with the verification key.
+    #[error("cannot make {path}: it must not exist yet")]
+    VerifierFile {
+        /// The file.
+        path: PathBuf,
+        /// From the operating system.
+        source: io::Error,
+    },
+    /// A directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The site.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// The headers that the server was built with.
+    #[error(transparent)]
+    Headers(#[from] HeadersError),
+    /// The process.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The store cannot be made.
+    #[error("cannot make the store")]
+    Create(#[from] CreateError),
+    /// The store cannot be opened.
+    #[error("cannot open the store")]
+    Open(#[from] OpenError),
+    /// A socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Threads or signals.
+    #[error("cannot start threads or hear signals")]
+    Runtime(#[source] io::Error),
+    /// The log ended on its own.
+    #[error(
+        "the log is no longer continued: see the line before; start again once its cause is gone"
+    )]
+    SequencerEnded,
+}
+
+impl StartError {
+    /// The command's exit code: 2 configuration, 3 cannot reach or read, 4 refused for safety.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(ConfigError::Read { .. })
+            | Self::Key(KeyFileError::Read { .. })
+            | Self::VerifierFile { .. }
+            | Self::Directory(DirectoryError::Read { .. })
+            | Self::Site(SiteError::Read { .. })
+            | Self::Listen(_)
+            | Self::Runtime(_)
+            | Self::SequencerEnded => 3,
+            Self::Config(_) | Self::Key(KeyFileError::Name(_)) => 2,
+            Self::Key(_)
+            | Self::Directory(_)
+            | Self::Site(_)
+            | Self::Headers(_)
+            | Self::Process(_)
+            | Self::Create(_)
+            | Self::Open(_) => 4,
+        }
+    }
+}
+
+/// Makes the log key and returns its verification key, which is also written beside it.
+///
+/// # Errors
+/// The key exists already or cannot be written.
+pub fn log_key(out: &Path, log_name: &str) -> Result<String, StartError> {
+    let signer = keyfile::make(out, log_name)?;
+    write_verifier(out, &signer)
+}
+
+/// The verification key in `<key>.vkey`, for those who issue directories.
+fn write_verifier(key_path: &Path, signer: &Signer) -> Result<String, StartError> {
+    let vkey = signer.verifier().to_string();
+    let mut path = key_path.as_os_str().to_owned();
+    path.push(".vkey");
+    let path = PathBuf::from(path);
+    std::fs::File::create_new(&path)
+        .and_then(|mut file| {
+            file.write_all(vkey.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        })
+        .map_err(|source| StartError::VerifierFile { path, source })?;
+    Ok(vkey)
+}
+
+/// Makes the store and its folder of pins, and the log key unless it is there; returns the verification key.
+///
+/// # Errors
+/// The configuration, or something in the way.
+pub fn init(config_path: &Path) -> Result<String, StartError> {
+    let config = Config::read(config_path)?;
+    let forces: Vec<Force> = config.roots()?.into_keys().collect();
+    let key_path = &config.log_key_path;
+    let (signer, made) = if key_path.exists() {
+        (keyfile::read(key_path, &config.log_name)?, false)
+    } else {
+        (keyfile::make(key_path, &config.log_name)?, true)
+    };
+    if made {
+        write_verifier(key_path, &signer)?;
+    }
+    Store::create(&config.store(forces), &signer, sequencer::year_utc())?;
+    Ok(signer.verifier().to_string())
+}
+
+/// All that a server needs besides its store, read and checked.
+struct Ready {
+    config: Config,
+    signer: Signer,
+    directories: Directories,
+    site: Site,
+    headers: Headers,
+    leave_url: HeaderValue,
+}
+
+fn read_all(config_path: &Path) -> Result<Ready, StartError> {
+    let config = Config::read(config_path)?;
+    let signer = keyfile::read(&config.log_key_path, &config.log_name)?;
+    let roots = config.roots()?;
+    let directories = Directories::read(
+        &config.directories_dir,
+        roots,
+        signer.verifier(),
+        clock::today(),
+    )?;
+    let site = Site::read(&config.site_dir)?;
+    let headers = Headers::compiled(config.hsts)?;
+    let leave_url = HeaderValue::try_from(&config.leave_url).map_err(|_| ConfigError::Option {
+        option: "leave_url".to_owned(),
+        wanted: "wanted an https address".to_owned(),
+    })?;
+    Ok(Ready {
+        config,
+        signer,
+        directories,
+        site,
+        headers,
+        leave_url,
+    })
+}
+
+/// Reads the configuration and all that it names but the store.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check_config(config_path: &Path) -> Result<(), StartError> {
+    read_all(config_path).map(|_| ())
+}
+
+/// Runs the server until SIGTERM or SIGINT.
+///
+/// # Errors
+/// The first thing that is wrong before it listens, or a log that cannot be continued.
+pub fn serve(config_path: &Path) -> Result<(), StartError> {
+    log(&Event::Starting);
+    let ready = read_all(config_path)?;
+    raise_descriptors(ready.config.limits.connections_max)?;
+    let forces = ready.directories.forces().cloned().collect();
+    let store = Store::open(
+        &ready.config.store(forces),
+        &ready.signer.verifier(),
+        &|_progress: OpenProgress| (),
+    )?;
+    log(&Event::StoreOpened);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)?
+        .block_on(run(ready, store))
+}
+
+async fn run(ready: Ready, store: Store) -> Result<(), StartError> {
+    let Ready {
+        config,
+        signer,
+        directories,
+        site,
+        headers,
+        leave_url,
+    } = ready;
+    let mut signals = Signals::new().map_err(StartError::Runtime)?;
+    let listener = Listener::bind(&config.listen).await?;
+    let admin = match &config.admin_listen {
+        Some(listen) => Some((listen, Listener::bind(listen).await?)),
+        None => None,
+    };
+    let (in_flight, spilled) = App::semaphores(&config.limits);
+    let app = Arc::new(App {
+        store: Arc::new(store),
+        directories,
+        site,
+        leave_url,
+        started_on: clock::today(),
+        leaves_per_epoch: config.leaves_per_epoch,
+        in_flight,
+        spilled,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let epoch = Duration::from_secs(config.epoch_s.into());
+    let (stop_log, log_stopped) = watch::channel(false);
+    let mut sequencer = tokio::spawn(sequencer::run(
+        Arc::clone(&app.store),
+        Arc::new(signer),
+        epoch,
+        sequencer::year_utc,
+        log_stopped,
+    ));
+    announce("listening on", &config.listen, &listener)?;
+    let headers = Arc::new(headers);
+    let connections_max = config.limits.connections_max;
+    let serve = |listener, router| {
+        tokio::spawn(accept::serve(
+            listener,
+            router,
+            Arc::clone(&headers),
+            connections_max,
+            stopped.clone(),
+        ))
+    };
+    let mut serving = vec![serve(listener, router::public(Arc::clone(&app)))];
+    if let Some((listen, listener)) = admin {
+        announce("admin listening on", listen, &listener)?;
+        serving.push(serve(listener, router::admin(Arc::clone(&app))));
+    }
+    log(&Event::Ready {
+        forces: app.directories.forces().count(),
+    });
+
+    let ended_well = tokio::select! {
+        () = signals.stop(&app.directories) => true,
+        _ = &mut sequencer => false,
+    };
+    log(if ended_well {
+        &Event::Draining
+    } else {
+        &Event::SequencerEnded
+    });
+    // Everybody who receives has the word, or is gone.
+    let _nobody_left = stop.send(true);
+    drain(serving).await;
+    let _nobody_left = stop_log.send(true);
+    if ended_well {
+        ended(sequencer).await?;
+    }
+    let store = Arc::clone(&app.store);
+    ended(tokio::task::spawn_blocking(move || store.shutdown())).await?;
+    log(&Event::Stopped);
+    if ended_well {
+        Ok(())
+    } else {
+        Err(StartError::SequencerEnded)
+    }
+}
+
+/// A task that panicked did not end well.
+async fn ended<T>(task: JoinHandle<T>) -> Result<T, StartError> {
+    task.await
+        .map_err(|error| StartError::Runtime(io::Error::other(error)))
+}
+
+/// Lets open connections finish, for as long as [`DRAIN_TIME_MAX`].
+async fn drain(serving: Vec<JoinHandle<()>>) {
+    let all = async {
+        for task in serving {
+            // A listener that panicked has no connections left to wait for.
+            let _ended = task.await;
+        }
+    };
+    // What is cut off had no answer, so its sender sends it again.
+    let _in_time = tokio::time::timeout(DRAIN_TIME_MAX, all).await;
+}
+
+/// Says on stdout where the server listens: the one thing that a port of 0 leaves open.
+fn announce(what: &str, listen: &Listen, listener: &Listener) -> Result<(), StartError> {
+    let place = match (listen, listener.port()) {
+        (Listen::Tcp(address), Some(port)) => {
+            format!("{}", std::net::SocketAddr::new(address.ip(), port))
+        }
+        (Listen::Tcp(_) | Listen::Unix(_), _) => listen.to_string(),
+    };
+    let mut stdout = io::stdout();
+    writeln!(stdout, "{what} {place}")
+        .and_then(|()| stdout.flush())
+        .map_err(StartError::Runtime)
+}
+
+/// The signals that the server hears.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT; each SIGHUP on the way reads the directories again.
+    async fn stop(&mut self, directories: &Directories) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    let refused = directories.read_again(clock::today());
+                    for (force, error) in &refused {
+                        log(&Event::DirectoryRefused { force, why: error.to_string() });
+                    }
+                    if refused.is_empty() {
+                        log(&Event::DirectoriesRead);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! `PUT /v1/forces/{force}/drops/{h}`: takes one submission as it streams in, and answers once it is durable.
+//!
+//! Trusts nothing. Each check is made as early as its bytes are there: address and length before the body, the
+//! envelope's header after 1,675 bytes, the digest at the end. Memory stays flat: what is over 1 MiB goes to a file
+//! that never has a name. Never opens, keeps a copy of, or writes down what comes in.
+
+use std::fs::File;
+use std::io::{self, Seek as _};
+use std::sync::Arc;
+
+use axum::body::{Body as RequestBody, Bytes};
+use axum::extract::{Path, Request, State};
+use hafan_directory::Force;
+use hafan_envelope::submission::{Digest, DigestHasher};
+use hafan_envelope::{
+    HEADER_SIZE_BYTES, SALT_SIZE_BYTES, SUBMISSION_SIZE_BYTES_MAX, TAG_SIZE_BYTES, check_header,
+    size_class_of,
+};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout_at;
+
+use crate::connection::Pace;
+use crate::limits::{BODY_GRACE, IN_MEMORY_SIZE_BYTES_MAX, SPILL_MEMORY_BYTES};
+use crate::problem::Problem;
+use crate::router::App;
+use crate::store::{Accepted, Body, Store, SubmitError};
+
+/// The media type of a submission.
+pub const MEDIA_TYPE: &str = "application/vnd.hafan.submission";
+
+const PREFIX_SIZE_BYTES: usize = SALT_SIZE_BYTES + TAG_SIZE_BYTES;
+const START_SIZE_BYTES: usize = PREFIX_SIZE_BYTES + HEADER_SIZE_BYTES;
+
+/// Takes a submission: 201 when it is durable now, 200 when it was before.
+pub(crate) async fn submit(
+    State(app): State<Arc<App>>,
+    Path((force, h)): Path<(String, String)>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let force: Force = force.parse().map_err(|_| Problem::NoSuchForce)?;
+    if app.directories.of(&force).is_none() {
+        return Err(Problem::NoSuchForce);
+    }
+    let h: Digest = h.parse().map_err(|_| {
+        Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
+    })?;
+    let size = declared_size(request.headers())?;
+    if app.store.health().full {
+        return Err(Problem::StoreFull);
+    }
+    let _room = Room::take(&app, size)?;
+    let (body, found) = take_in(request.into_body(), size, &app.store).await?;
+    if found != h {
+        return Err(Problem::Digest);
+    }
+    match app.store.submit(&force, h, body).await {
+        Ok(Accepted::Created) => Ok(StatusCode::CREATED),
+        Ok(Accepted::Already) => Ok(StatusCode::OK),
+        Err(SubmitError::StoreFull) => Err(Problem::StoreFull),
+        Err(SubmitError::ShuttingDown) => Err(Problem::Busy),
+        Err(SubmitError::NoSuchForce) => Err(Problem::NoSuchForce),
+        Err(SubmitError::TooLarge) => Err(Problem::TooLarge),
+        Err(SubmitError::Spilled(_)) => Err(Problem::Internal),
+    }
+}
+
+/// The submission's length in bytes, as the head declares it, when the head is as wanted.
+fn declared_size(headers: &HeaderMap) -> Result<u64, Problem> {
+    if !one(headers, &CONTENT_TYPE).is_some_and(|found| found.eq_ignore_ascii_case(MEDIA_TYPE))
+        || headers.contains_key(CONTENT_ENCODING)
+    {
+        return Err(Problem::MediaType);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Problem::Malformed(
+            "wanted Content-Length and no Transfer-Encoding",
+        ));
+    }
+    if !headers.contains_key(CONTENT_LENGTH) {
+        return Err(Problem::LengthRequired);
+    }
+    let size = one(headers, &CONTENT_LENGTH)
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .ok_or(Problem::Malformed("wanted one Content-Length, in digits"))?
+        .parse::<u64>()
+        .map_err(|_| Problem::TooLarge)?;
+    if size > SUBMISSION_SIZE_BYTES_MAX {
+        return Err(Problem::TooLarge);
+    }
+    let prefix = u64::try_from(PREFIX_SIZE_BYTES).unwrap_or(u64::MAX);
+    size_class_of(size.saturating_sub(prefix))
+        .map_err(|error| Problem::Envelope(error.to_string()))?;
+    Ok(size)
+}
+
+/// The value of a field that is there exactly once.
+pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        (_, _) => None,
+    }
+}
+
+/// A submission's share of what all may hold together; given back when it is dropped.
+struct Room<'a> {
+    _memory: SemaphorePermit<'a>,
+    _file: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Room<'a> {
+    fn take(app: &'a App, size: u64) -> Result<Self, Problem> {
+        let spilled = size > IN_MEMORY_SIZE_BYTES_MAX;
+        let memory = if spilled { SPILL_MEMORY_BYTES } else { size };
+        let memory = u32::try_from(memory).map_err(|_| Problem::Busy)?;
+        let memory = app
+            .in_flight
+            .try_acquire_many(memory)
+            .map_err(|_| Problem::Busy)?;
+        let file = spilled.then(|| app.spilled.try_acquire()).transpose();
+        Ok(Self {
+            _memory: memory,
+            _file: file.map_err(|_| Problem::Busy)?,
+        })
+    }
+}
+
+/// Where a submission's bytes go as they come in.
+enum Sink {
+    Memory(Vec<u8>),
+    File(tokio::fs::File),
+}
+
+/// Reads exactly `size` bytes at no less than the slowest pace, and returns them with their digest.
+async fn take_in(
+    mut body: RequestBody,
+    size: u64,
+    store: &Store,
+) -> Result<(Body, Digest), Problem> {
+    let mut sink = Sink::for_size(size, || store.spill_file())?;
+    let mut checked = Checked::Start(Vec::with_capacity(START_SIZE_BYTES));
+    let mut pace = Pace::start(BODY_GRACE);
+    let mut received = 0_u64;
+    while let Some(frame) = timeout_at(pace.deadline(), body.frame())
+        .await
+        .map_err(|_| Problem::TooSlow)?
+    {
+        let cut = Problem::Malformed("the body ended before its Content-Length");
+        let bytes = frame.map_err(|_| cut)?.into_data().unwrap_or_default();
+        pace.count(bytes.len());
+        received = received.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        checked = checked.take(&bytes)?;
+        sink.write(&bytes).await?;
+    }
+    let (Checked::Rest(hasher), true) = (checked, received == size) else {
+        return Err(Problem::Malformed(
+            "the body is not as long as its Content-Length",
+        ));
+    };
+    Ok((sink.finish(size).await?, hasher.finish()))
+}
+
+/// How much of a submission has been checked.
+enum Checked {
+    /// Salt, τ and the envelope's header are not all there yet.
+    Start(Vec<u8>),
+    /// The header is as wanted; the digest runs.
+    Rest(DigestHasher),
+}
+
+impl Checked {
+    fn take(self, bytes: &[u8]) -> Result<Self, Problem> {
+        match self {
+            Self::Start(mut start) => {
+                let missing = START_SIZE_BYTES.saturating_sub(start.len());
+                let (now, later) = bytes.split_at(missing.min(bytes.len()));
+                start.extend_from_slice(now);
+                if start.len() < START_SIZE_BYTES {
+                    return Ok(Self::Start(start));
+                }
+                let (salt, rest) = start.split_first_chunk().ok_or(Problem::Internal)?;
+                let header = rest
+                    .get(TAG_SIZE_BYTES..)
+                    .and_then(<[u8]>::first_chunk)
+                    .ok_or(Problem::Internal)?;
+                check_header(header).map_err(|error| Problem::Envelope(error.to_string()))?;
+                let mut hasher = DigestHasher::new(salt);
+                hasher.update(header);
+                hasher.update(later);
+                Ok(Self::Rest(hasher))
+            }
+            Self::Rest(mut hasher) => {
+                hasher.update(bytes);
+                Ok(Self::Rest(hasher))
+            }
+        }
+    }
+}
+
+impl Sink {
+    fn for_size(size: u64, spill_file: impl FnOnce() -> io::Result<File>) -> Result<Self, Problem> {
+        if size > IN_MEMORY_SIZE_BYTES_MAX {
+            let file = spill_file().map_err(|error| problem_of(&error))?;
+            let mut file = tokio::fs::File::from_std(file);
+            file.set_max_buf_size(usize::try_from(SPILL_MEMORY_BYTES / 2).unwrap_or(usize::MAX));
+            return Ok(Self::File(file));
+        }
+        let size = usize::try_from(size).map_err(|_| Problem::Busy)?;
+        Ok(Self::Memory(Vec::with_capacity(size)))
+    }
+
+    async fn write(&mut self, bytes: &Bytes) -> Result<(), Problem> {
+        match self {
+            Self::Memory(memory) => memory.extend_from_slice(bytes),
+            Self::File(file) => file
+                .write_all(bytes)
+                .await
+                .map_err(|error| problem_of(&error))?,
+        }
+        Ok(())
+    }
+
+    async fn finish(self, size: u64) -> Result<Body, Problem> {
+        match self {
+            Self::Memory(memory) => Ok(Body::Memory(memory)),
+            Self::File(mut file) => {
+                file.flush().await.map_err(|error| problem_of(&error))?;
+                let mut file = file.into_std().await;
+                file.rewind().map_err(|error| problem_of(&error))?;
+                Ok(Body::Spilled(file, size))
+            }
+        }
+    }
+}
+
+fn problem_of(error: &io::Error) -> Problem {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    ) {
+        return Problem::StoreFull;
+    }
+    Problem::Internal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    const SMALLEST: &str = "67243";
+
+    fn head(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_smallest_submission_is_salt_and_tag_and_smallest_envelope() {
+        let found = declared_size(&head(&[
+            ("content-type", MEDIA_TYPE),
+            ("content-length", SMALLEST),
+        ]));
+        assert_eq!(found, Ok(67_243));
+    }
+
+    #[test]
+    fn a_length_that_is_not_plain_digits_is_refused() {
+        for length in ["+67243", "0x10", "67243, 67243", "", " "] {
+            let found = declared_size(&head(&[
+                ("content-type", MEDIA_TYPE),
+                ("content-length", length),
+            ]));
+            assert!(matches!(found, Err(Problem::Malformed(_))), "{length}");
+        }
+    }
+
+    #[test]
+    fn two_lengths_are_refused_also_when_they_agree() {
+        let found = declared_size(&head(&[
+            ("content-type", MEDIA_TYPE),
+            ("content-length", SMALLEST),
+            ("content-length", SMALLEST),
+        ]));
+        assert!(matches!(found, Err(Problem::Malformed(_))));
+    }
+
+    #[tokio::test]
+    async fn a_large_submission_goes_to_a_file() {
+        let mut sink = Sink::for_size(IN_MEMORY_SIZE_BYTES_MAX + 1, tempfile::tempfile).unwrap();
+        sink.write(&Bytes::from_static(b"sealed")).await.unwrap();
+        let Body::Spilled(file, 6) = sink.finish(6).await.unwrap() else {
+            panic!("kept in memory")
+        };
+        assert_eq!(io::read_to_string(file).unwrap(), "sealed");
+    }
+}
