@@ -1,0 +1,128 @@
+//! Closes an epoch of every force at a fixed beat.
+//!
+//! The beat is monotonic: no change of the clock makes it faster or slower, and no arrival moves it. Only the year
+//! comes from the clock, and it never goes back. An epoch that cannot be closed is tried again at the next beat, and
+//! the store's health says so meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hafan_directory::Force;
+use hafan_tlog::Signer;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::store::{EpochError, Store};
+
+/// The year of the clock, UTC.
+#[must_use]
+pub fn year_utc() -> u16 {
+    let year = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .year();
+    u16::try_from(year).unwrap_or(0)
+}
+
+/// The year whose log takes the next epoch: the clock's, but never before the newest log, and at most one after it.
+///
+/// A clock that is decades ahead would otherwise begin a log that no later year could follow.
+#[must_use]
+pub fn log_year(clock: u16, newest: Option<u16>) -> u16 {
+    match newest {
+        None => clock,
+        Some(newest) if clock <= newest => newest,
+        Some(newest) if clock == newest.saturating_add(1) => clock,
+        Some(newest) => {
+            tracing::warn!(
+                clock,
+                newest,
+                "the clock's year does not follow the newest log's: set the clock"
+            );
+            newest
+        }
+    }
+}
+
+/// Runs until `shutdown` is true or its sender is gone; an epoch that is being closed then is finished first.
+///
+/// Begins the log of this year for each force that has none, then closes an epoch of each force every `epoch`.
+pub async fn run(
+    store: Arc<Store>,
+    signer: Arc<Signer>,
+    epoch: Duration,
+    year: impl Fn() -> u16 + Send + 'static,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    for force in store.forces() {
+        step(&store, &signer, force, year(), Step::Begin).await;
+    }
+    let mut beat = interval_at(Instant::now() + epoch, epoch);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            () = stopped(&mut shutdown) => return,
+            _ = beat.tick() => {}
+        }
+        for force in store.forces() {
+            step(&store, &signer, force, year(), Step::Close).await;
+        }
+    }
+}
+
+/// Resolves when the server is to stop.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error says that the sender is gone: a stop too.
+    drop(shutdown.wait_for(|stop| *stop).await);
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Begin,
+    Close,
+}
+
+async fn step(store: &Arc<Store>, signer: &Arc<Signer>, force: &Force, clock: u16, step: Step) {
+    let year = log_year(clock, store.latest_year(force));
+    let (store, signer, owned) = (Arc::clone(store), Arc::clone(signer), force.clone());
+    let closed = tokio::task::spawn_blocking(move || match step {
+        Step::Begin => store.begin_log(&owned, year, &signer),
+        Step::Close => store.close_epoch(&owned, year, &signer),
+    });
+    match closed.await {
+        Ok(Ok(()) | Err(EpochError::ShuttingDown)) => {}
+        Ok(Err(error)) => {
+            tracing::error!(%force, error = chain(&error), "no epoch was closed; it is tried again at the next beat");
+        }
+        Err(error) => {
+            tracing::error!(%force, %error, "closing an epoch failed by a defect in the program")
+        }
+    }
+}
+
+/// An error and its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_year_follows_the_clock_by_one_and_never_goes_back() {
+        assert_eq!(log_year(2026, None), 2026);
+        assert_eq!(log_year(2026, Some(2026)), 2026);
+        assert_eq!(log_year(2027, Some(2026)), 2027);
+        assert_eq!(log_year(2025, Some(2026)), 2026);
+        assert_eq!(log_year(1970, Some(2026)), 2026);
+        assert_eq!(log_year(2076, Some(2026)), 2026);
+    }
+}

@@ -1,0 +1,361 @@
+//! The index: what can be found again from the segments, kept in sled so that a start and a read need not.
+//!
+//! The only code that names sled. It is never the reason to acknowledge anything: sled's `flush` is not durable
+//! (threat-model.md 0.1), so after any stop but a clean one the whole index is deleted and made anew. Keys are written
+//! once and never changed, but for the head of each log.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `D` force 00 h[32] | segment u32, byte u64, size u32, t[32] |
+//! | `L` force 00 h[32] | year u16, leaf index u64 |
+//! | `T` force 00 year u16, level u8 (ff for entries), number u64 | a full tile or bundle |
+//! | `P` force 00 year u16, first leaf u64 | number of leaves u16, seed[32] |
+//! | `S` force 00 year u16 | size u64, root[32] |
+
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use hafan_directory::Force;
+use hafan_envelope::submission::Digest;
+use hafan_tlog::tile::TileKind;
+use hafan_tlog::{Hash, Seed, TilePath};
+
+use super::space::keep_room_behind;
+
+/// How long sled may take to open before it is taken for hung.
+const OPEN_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// sled's own segments: pages up to a quarter of this stay in its one file, and no full tile comes near.
+const SLED_SEGMENT_SIZE_BYTES: usize = 2 * 1024 * 1024;
+
+/// What sled may hold in memory.
+const SLED_CACHE_SIZE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Blocks kept behind the end of sled's file before each change: several of its segments.
+pub(crate) const ROOM_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Why the index did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexError {
+    #[error("the index failed")]
+    Sled(#[from] sled::Error),
+    #[error("the index cannot be read or written")]
+    Io(#[from] io::Error),
+    #[error("the index did not open within {} s", OPEN_TIME_MAX.as_secs())]
+    Hung,
+    #[error("the index could not be opened: its reader failed on what it found")]
+    Panicked,
+    #[error("a value of the index has {found} bytes, want {wanted}")]
+    Value { found: usize, wanted: usize },
+    #[error("the index knows a leaf of a submission that it does not know")]
+    LeafWithoutDrop,
+}
+
+/// Where a submission is in the value log, and its tag digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DropPlace {
+    pub(crate) segment: u32,
+    /// Byte of the segment at which the submission begins.
+    pub(crate) offset: u64,
+    pub(crate) size: u32,
+    pub(crate) t: [u8; 32],
+}
+
+/// One epoch, without its leaves.
+pub(crate) struct EpochRow {
+    pub(crate) first: u64,
+    pub(crate) leaves: u16,
+    pub(crate) seed: Seed,
+}
+
+/// Changes that are made together.
+#[derive(Default)]
+pub(crate) struct Changes {
+    batch: sled::Batch,
+    count: usize,
+}
+
+impl Changes {
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &DropPlace) {
+        let mut value = Vec::with_capacity(48);
+        value.extend(place.segment.to_be_bytes());
+        value.extend(place.offset.to_be_bytes());
+        value.extend(place.size.to_be_bytes());
+        value.extend(place.t);
+        self.put(key(b'D', force, &[&h.0]), value);
+    }
+
+    pub(crate) fn put_leaf(&mut self, force: &Force, h: &[u8; 32], year: u16, index: u64) {
+        let value = [&year.to_be_bytes()[..], &index.to_be_bytes()].concat();
+        self.put(key(b'L', force, &[h]), value);
+    }
+
+    pub(crate) fn put_tile(
+        &mut self,
+        force: &Force,
+        year: u16,
+        kind: TileKind,
+        number: u64,
+        bytes: Vec<u8>,
+    ) {
+        self.put(tile_key(force, year, kind, number), bytes);
+    }
+
+    pub(crate) fn put_epoch(
+        &mut self,
+        force: &Force,
+        year: u16,
+        first: u64,
+        leaves: u16,
+        seed: &Seed,
+    ) {
+        let value = [&leaves.to_be_bytes()[..], seed.expose()].concat();
+        self.put(
+            key(b'P', force, &[&year.to_be_bytes(), &first.to_be_bytes()]),
+            value,
+        );
+    }
+
+    pub(crate) fn put_head(&mut self, force: &Force, year: u16, size: u64, root: &Hash) {
+        let value = [&size.to_be_bytes()[..], root.as_bytes()].concat();
+        self.put(key(b'S', force, &[&year.to_be_bytes()]), value);
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.batch.insert(key, value);
+        self.count += 1;
+    }
+}
+
+/// The open index.
+pub(crate) struct Index {
+    db: sled::Db,
+    dir: PathBuf,
+    /// sled's file, open a second time, to keep room behind it.
+    file: File,
+}
+
+impl Index {
+    /// Opens the index, or makes an empty one where there is none. It may be anything: sled may panic or hang on it.
+    pub(crate) fn open(dir: &Path) -> Result<Self, IndexError> {
+        let (sender, receiver) = mpsc::channel();
+        let path = dir.to_path_buf();
+        thread::Builder::new()
+            .name("index-open".to_owned())
+            .spawn(move || {
+                let opened = catch_unwind(AssertUnwindSafe(|| {
+                    sled::Config::new()
+                        .path(&path)
+                        .segment_size(SLED_SEGMENT_SIZE_BYTES)
+                        .cache_capacity(SLED_CACHE_SIZE_BYTES)
+                        .flush_every_ms(None)
+                        .open()
+                }));
+                // When nobody waits any more the database is dropped with the message.
+                drop(sender.send(opened));
+            })?;
+        let opened = receiver
+            .recv_timeout(OPEN_TIME_MAX)
+            .map_err(|_| IndexError::Hung)?;
+        let db = opened.map_err(|_| IndexError::Panicked)??;
+        let file = fs::OpenOptions::new().write(true).open(dir.join("db"))?;
+        Ok(Self {
+            db,
+            dir: dir.to_path_buf(),
+            file,
+        })
+    }
+
+    /// Keeps blocks for the next changes, because sled hangs when it finds none.
+    pub(crate) fn keep_room(&self) -> io::Result<()> {
+        keep_room_behind(&self.file, ROOM_BYTES)
+    }
+
+    /// Makes changes; they are seen by every read from now on, and are not durable.
+    pub(crate) fn apply(&self, changes: Changes) -> Result<(), IndexError> {
+        Ok(self.db.apply_batch(changes.batch)?)
+    }
+
+    /// Writes everything to the disk and ends.
+    pub(crate) fn close(self) -> Result<(), IndexError> {
+        self.db.flush()?;
+        let Self { db, dir, file } = self;
+        drop(db);
+        drop(file);
+        rustix::fs::syncfs(File::open(dir)?).map_err(io::Error::from)?;
+        Ok(())
+    }
+
+    pub(crate) fn drop_place(
+        &self,
+        force: &Force,
+        h: &Digest,
+    ) -> Result<Option<DropPlace>, IndexError> {
+        self.db
+            .get(key(b'D', force, &[&h.0]))?
+            .map(|value| parse_place(&value))
+            .transpose()
+    }
+
+    /// A full tile or bundle.
+    pub(crate) fn tile(
+        &self,
+        force: &Force,
+        year: u16,
+        path: &TilePath,
+    ) -> Result<Option<Vec<u8>>, IndexError> {
+        let value = self
+            .db
+            .get(tile_key(force, year, path.kind(), path.number()))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    /// Size and root of a log.
+    pub(crate) fn head(&self, force: &Force, year: u16) -> Result<Option<(u64, Hash)>, IndexError> {
+        let Some(value) = self.db.get(key(b'S', force, &[&year.to_be_bytes()]))? else {
+            return Ok(None);
+        };
+        let value: [u8; 40] = fixed(&value)?;
+        let (size, root) = split::<8>(&value)?;
+        let (root, _) = split::<32>(root)?;
+        Ok(Some((u64::from_be_bytes(size), Hash(root))))
+    }
+
+    /// The epochs with leaves in `from .. to`, in order.
+    pub(crate) fn epochs(
+        &self,
+        force: &Force,
+        year: u16,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<EpochRow>, IndexError> {
+        let prefix = key(b'P', force, &[&year.to_be_bytes()]);
+        let at = |first: u64| [&prefix[..], &first.to_be_bytes()].concat();
+        // The one that `from` lies in begins at or before it.
+        let start = match self.db.range(at(0)..=at(from)).next_back() {
+            Some(row) => row?.0.to_vec(),
+            None => at(from),
+        };
+        let mut epochs = Vec::new();
+        for row in self.db.range(start..at(to)) {
+            let (key, value) = row?;
+            let first = *key.last_chunk::<8>().ok_or_else(|| value_error(&key, 8))?;
+            let value: [u8; 34] = fixed(&value)?;
+            let (leaves, seed) = split::<2>(&value)?;
+            let (seed, _) = split::<32>(seed)?;
+            let row = EpochRow {
+                first: u64::from_be_bytes(first),
+                leaves: u16::from_be_bytes(leaves),
+                seed: Seed::from_bytes(&seed),
+            };
+            if row.first + u64::from(row.leaves) > from {
+                epochs.push(row);
+            }
+        }
+        Ok(epochs)
+    }
+
+    /// The submissions of a force that are in no epoch, the oldest first, and the number of all of them.
+    pub(crate) fn pending(
+        &self,
+        force: &Force,
+    ) -> Result<(Vec<(Digest, DropPlace)>, u64), IndexError> {
+        let mut drops = self.db.scan_prefix(key(b'D', force, &[]));
+        let mut pending = Vec::new();
+        let mut count = 0;
+        // Both are in order of h, and each leaf has its submission.
+        let mut next_drop = || -> Result<Option<(Digest, DropPlace)>, IndexError> {
+            let Some(row) = drops.next() else {
+                return Ok(None);
+            };
+            let (key, value) = row?;
+            count += 1;
+            Ok(Some((Digest(key_digest(&key)?), parse_place(&value)?)))
+        };
+        for leaf in self.db.scan_prefix(key(b'L', force, &[])).keys() {
+            let leaf = key_digest(&leaf?)?;
+            loop {
+                let (h, place) = next_drop()?.ok_or(IndexError::LeafWithoutDrop)?;
+                if h.0 == leaf {
+                    break;
+                }
+                pending.push((h, place));
+            }
+        }
+        while let Some(drop) = next_drop()? {
+            pending.push(drop);
+        }
+        pending.sort_by_key(|(_, place)| (place.segment, place.offset));
+        Ok((pending, count))
+    }
+}
+
+fn key(table: u8, force: &Force, parts: &[&[u8]]) -> Vec<u8> {
+    // A force has no zero byte, so no name is a beginning of another with its zero.
+    let mut key = vec![table];
+    key.extend(force.as_str().as_bytes());
+    key.push(0);
+    for part in parts {
+        key.extend(*part);
+    }
+    key
+}
+
+fn tile_key(force: &Force, year: u16, kind: TileKind, number: u64) -> Vec<u8> {
+    let level = match kind {
+        TileKind::Entries => u8::MAX,
+        TileKind::Hashes { level } => level,
+    };
+    key(
+        b'T',
+        force,
+        &[&year.to_be_bytes(), &[level], &number.to_be_bytes()],
+    )
+}
+
+fn key_digest(key: &[u8]) -> Result<[u8; 32], IndexError> {
+    key.last_chunk()
+        .copied()
+        .ok_or_else(|| value_error(key, 32))
+}
+
+fn parse_place(value: &[u8]) -> Result<DropPlace, IndexError> {
+    let value: [u8; 48] = fixed(value)?;
+    let (segment, rest) = split::<4>(&value)?;
+    let (offset, rest) = split::<8>(rest)?;
+    let (size, rest) = split::<4>(rest)?;
+    let (t, _) = split::<32>(rest)?;
+    Ok(DropPlace {
+        segment: u32::from_be_bytes(segment),
+        offset: u64::from_be_bytes(offset),
+        size: u32::from_be_bytes(size),
+        t,
+    })
+}
+
+fn fixed<const N: usize>(value: &[u8]) -> Result<[u8; N], IndexError> {
+    value.try_into().map_err(|_| value_error(value, N))
+}
+
+fn split<const N: usize>(value: &[u8]) -> Result<([u8; N], &[u8]), IndexError> {
+    let (taken, rest) = value
+        .split_first_chunk()
+        .ok_or_else(|| value_error(value, N))?;
+    Ok((*taken, rest))
+}
+
+const fn value_error(value: &[u8], wanted: usize) -> IndexError {
+    IndexError::Value {
+        found: value.len(),
+        wanted,
+    }
+}

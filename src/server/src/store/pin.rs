@@ -1,0 +1,98 @@
+//! Pins: for each log the newest checkpoint, in a folder outside the store.
+//!
+//! A store that was put back from an old copy is behind its pin, and is refused. A pin is replaced only after the
+//! epoch is durable, and only when it is still the one that the epoch was built on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use hafan_directory::Force;
+use hafan_tlog::note::NOTE_SIZE_BYTES_MAX;
+
+/// The folder of the pins.
+pub(crate) struct Pins {
+    dir: PathBuf,
+}
+
+/// A new pin that is on the disk under another name.
+pub(crate) struct StagedPin {
+    dir: PathBuf,
+    staged: PathBuf,
+    path: PathBuf,
+}
+
+impl Pins {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+        }
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file of a log's pin.
+    pub(crate) fn path(&self, force: &Force, year: u16) -> PathBuf {
+        self.dir.join(format!("{force}-{year}.checkpoint"))
+    }
+
+    /// The logs that have a pin.
+    pub(crate) fn list(&self) -> io::Result<Vec<(Force, u16)>> {
+        let mut logs = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            let log = name.to_str().and_then(|name| {
+                let (force, year) = name.strip_suffix(".checkpoint")?.rsplit_once('-')?;
+                Some((Force::from_str(force).ok()?, year.parse().ok()?))
+            });
+            logs.extend(log);
+        }
+        logs.sort();
+        Ok(logs)
+    }
+
+    /// The pinned checkpoint of a log, as signed; nothing when there is none.
+    pub(crate) fn read(&self, force: &Force, year: u16) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(self.path(force, year)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut note = Vec::new();
+        let limit = u64::try_from(NOTE_SIZE_BYTES_MAX).map_err(io::Error::other)?;
+        file.take(limit + 1).read_to_end(&mut note)?;
+        Ok(Some(note))
+    }
+
+    /// Writes and syncs a new pin beside the one that holds: what a full disk would refuse is refused here.
+    pub(crate) fn stage(&self, force: &Force, year: u16, note: &[u8]) -> io::Result<StagedPin> {
+        let path = self.path(force, year);
+        let staged = path.with_extension("checkpoint.next");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&staged)?;
+        file.write_all(note)?;
+        file.sync_all()?;
+        Ok(StagedPin {
+            dir: self.dir.clone(),
+            staged,
+            path,
+        })
+    }
+}
+
+impl StagedPin {
+    /// Puts the new pin in the place of the old one, durably.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        fs::rename(&self.staged, &self.path)?;
+        File::open(&self.dir)?.sync_all()
+    }
+}

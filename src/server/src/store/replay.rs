@@ -1,0 +1,657 @@
+//! Makes and opens stores: reads every segment, follows every log, compares with the pins, finds or makes the index.
+//!
+//! It trusts nothing on the disk but the two keys it is given: frames are checked by checksum, epochs by signature and
+//! by their place, the index by what the segments say. Nothing is written until the value log and the pins agree.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use hafan_directory::Force;
+use hafan_envelope::submission::{DigestHasher, tag_digest};
+use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, decoy, log_origin};
+
+use super::epoch::empty_epoch;
+use super::folder::{Folder, is_empty_dir, make_private_dir};
+use super::frame::FrameKind;
+use super::index::{Changes, DropPlace, Index, IndexError};
+use super::pin::Pins;
+use super::record::{Epoch, RecordError, SubmissionAt, WalkError, walk_batch};
+use super::scan::{End, FrameAt, ScanError, each_chunk, scan, segment_path};
+use super::segment::Segments;
+use super::shared::{Parts, Pending, Queues};
+use super::space::is_shortage;
+use super::view::LogView;
+use super::{ConfigError, CreateError, EpochDamage, OpenError, OpenProgress, StoreConfig};
+
+/// The least size of a segment: an epoch of 512 leaves or a submission of the smallest class fit.
+const SEGMENT_SIZE_BYTES_MIN: u64 = 128 * 1024;
+
+/// The largest epoch: 65,535 leaves and the largest checkpoint.
+const EPOCH_SIZE_BYTES_MAX: u64 = 65_535 * 66 + 65_536 + 128;
+
+/// Changes of the index that are made together while it is made anew.
+const REBUILD_BATCH: usize = 1024;
+
+/// A log as the segments say, while they are read.
+struct ReplayedLog {
+    view: LogView,
+    pin: Option<Pin>,
+}
+
+struct Pin {
+    checkpoint: Checkpoint,
+    note: Vec<u8>,
+    /// Root of the replayed log when it had the size of the pin.
+    root: Option<Hash>,
+}
+
+type ReplayedLogs = BTreeMap<(Force, u16), ReplayedLog>;
+
+fn check_config(config: &StoreConfig, key_name: &str) -> Result<(), ConfigError> {
+    let epoch = u64::from(config.leaves_per_epoch) * 66 + 65_536;
+    let wanted = SEGMENT_SIZE_BYTES_MIN.max(epoch.next_multiple_of(4096));
+    let found = config.segment_size_bytes;
+    if found < wanted || found % 4096 != 0 {
+        return Err(ConfigError::SegmentSize { found, wanted });
+    }
+    if config.leaves_per_epoch == 0 {
+        return Err(ConfigError::LeavesPerEpoch);
+    }
+    let mut forces = config.forces.clone();
+    forces.sort();
+    forces.dedup();
+    if forces.is_empty() || forces.len() != config.forces.len() {
+        return Err(ConfigError::Forces);
+    }
+    if key_name != config.log_name {
+        return Err(ConfigError::LogName {
+            found: key_name.to_owned(),
+            wanted: config.log_name.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Makes a store with a log for each force, each with a signed checkpoint of the empty tree.
+pub(crate) fn create(config: &StoreConfig, signer: &Signer, year: u16) -> Result<(), CreateError> {
+    check_config(config, signer.name())?;
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| CreateError::Io { path, source }
+    };
+    let folder = Folder::new(&config.store_dir);
+    if !is_empty_dir(folder.root()).map_err(failed(folder.root()))? {
+        return Err(CreateError::NotEmpty {
+            path: folder.root().to_path_buf(),
+        });
+    }
+    let pins = Pins::new(&config.pinned_dir);
+    for force in &config.forces {
+        let path = pins.path(force, year);
+        if path.exists() {
+            return Err(CreateError::Pinned { path });
+        }
+    }
+    let mut epochs = Vec::new();
+    for force in &config.forces {
+        let epoch = empty_epoch(&config.log_name, force, year, signer).map_err(|_| {
+            CreateError::LogName {
+                found: config.log_name.clone(),
+            }
+        })?;
+        epochs.push(epoch);
+    }
+    for dir in [folder.root(), &folder.segments(), &config.pinned_dir] {
+        make_private_dir(dir).map_err(failed(dir))?;
+    }
+    let end = End {
+        segment: None,
+        offset: 0,
+        size: 0,
+        torn: None,
+    };
+    let dir = folder.segments();
+    let mut segments =
+        Segments::open(&dir, config.segment_size_bytes, &end).map_err(failed(&dir))?;
+    for epoch in &epochs {
+        let payload = epoch.encode().map_err(failed(&dir))?;
+        let size = u64::try_from(payload.len())
+            .map_err(io::Error::other)
+            .map_err(failed(&dir))?;
+        segments
+            .make_room(size)
+            .map_err(|_| CreateError::Full { path: dir.clone() })?;
+        segments.append(FrameKind::Epoch, size, |out| out.write_all(&payload));
+        let staged = pins
+            .stage(&epoch.force, year, &epoch.note)
+            .map_err(failed(&config.pinned_dir))?;
+        staged.commit().map_err(failed(&config.pinned_dir))?;
+    }
+    folder.write_format().map_err(failed(&folder.format()))
+}
+
+/// What an opened store is made of: what is shared, and the end of the value log.
+pub(crate) fn open(
+    config: &StoreConfig,
+    verifier: &Verifier,
+    progress: &dyn Fn(OpenProgress),
+) -> Result<(Parts, Segments), OpenError> {
+    check_config(config, verifier.name())?;
+    let folder = Folder::new(&config.store_dir);
+    match folder.has_format().map_err(io_error(&folder.format()))? {
+        Some(true) => {}
+        Some(false) => {
+            return Err(OpenError::Format {
+                path: folder.format(),
+            });
+        }
+        None => {
+            return Err(OpenError::NotAStore {
+                path: folder.root().to_path_buf(),
+            });
+        }
+    }
+    let lock = folder.lock().map_err(io_error(&folder.lock_path()))?;
+    let lock = lock.ok_or_else(|| OpenError::Locked {
+        path: folder.lock_path(),
+    })?;
+    let pins = Pins::new(&config.pinned_dir);
+    let replay = Replay::read(config, verifier, &pins, &folder, progress)?;
+    let behind = replay.compare_with_pins(&pins)?;
+
+    // The value log is whole and not older than what was published: from here on things are written.
+    let dir = folder.segments();
+    if let (Some(segment), Some(torn)) = (replay.end.segment, &replay.end.torn) {
+        progress(OpenProgress::TornTailCut {
+            segment,
+            byte: torn.start,
+            bytes: torn.end - torn.start,
+        });
+    }
+    let segments =
+        Segments::open(&dir, config.segment_size_bytes, &replay.end).map_err(io_error(&dir))?;
+    for (force, year) in behind {
+        if let Some(log) = replay.logs.get(&(force.clone(), year)) {
+            let staged = pins.stage(&force, year, log.view.note());
+            staged
+                .and_then(super::pin::StagedPin::commit)
+                .map_err(io_error(&pins.path(&force, year)))?;
+            progress(OpenProgress::RolledForward { force, year });
+        }
+    }
+    let clean = folder
+        .take_clean_mark(segments.end())
+        .map_err(io_error(folder.root()))?;
+    let (index, pending) = open_index(&folder, clean, &replay, progress)?;
+    let logs = replay
+        .logs
+        .into_iter()
+        .map(|(log, replayed)| (log, Arc::new(replayed.view)))
+        .collect();
+    let (config, verifier) = (config.clone(), verifier.clone());
+    Ok((
+        Parts {
+            config,
+            verifier,
+            folder,
+            pins,
+            lock,
+            index,
+            logs,
+            pending,
+        },
+        segments,
+    ))
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_path_buf();
+    move |source| OpenError::Io { path, source }
+}
+
+impl From<ScanError> for OpenError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Io { path, source } => Self::Io { path, source },
+            ScanError::Missing { wanted, found } => Self::SegmentMissing { wanted, found },
+            ScanError::Damaged {
+                segment,
+                byte,
+                damage,
+            } => Self::Damaged {
+                segment,
+                byte,
+                damage,
+            },
+        }
+    }
+}
+
+/// What the segments say.
+struct Replay {
+    logs: ReplayedLogs,
+    /// Submissions of each force.
+    drops: BTreeMap<Force, u64>,
+    end: End,
+}
+
+impl Replay {
+    fn read(
+        config: &StoreConfig,
+        verifier: &Verifier,
+        pins: &Pins,
+        folder: &Folder,
+        progress: &dyn Fn(OpenProgress),
+    ) -> Result<Self, OpenError> {
+        let mut logs = ReplayedLogs::new();
+        let mut drops: BTreeMap<Force, u64> = config
+            .forces
+            .iter()
+            .map(|force| (force.clone(), 0))
+            .collect();
+        let dir = folder.segments();
+        let end = scan::<OpenError>(
+            &dir,
+            |file, frame| match frame.header.kind {
+                FrameKind::Intake => {
+                    let count = |at: SubmissionAt| {
+                        *drops.entry(at.force).or_default() += 1;
+                        Ok::<(), Infallible>(())
+                    };
+                    walk_batch(
+                        file,
+                        frame.payload_offset(),
+                        frame.header.payload_size,
+                        count,
+                    )
+                    .map_err(|error| walk_error(&dir, &frame, error, |never| match never {}))
+                }
+                FrameKind::Epoch => {
+                    let epoch = read_epoch(&dir, file, &frame)?;
+                    follow(&mut logs, pins, &config.log_name, verifier, epoch).map_err(|error| {
+                        match error {
+                            FollowError::Damage(reason) => OpenError::Epoch {
+                                segment: frame.segment,
+                                byte: frame.offset,
+                                reason,
+                            },
+                            FollowError::Open(error) => error,
+                        }
+                    })
+                }
+            },
+            |segment, segments| progress(OpenProgress::Scanning { segment, segments }),
+        )?;
+        Ok(Self { logs, drops, end })
+    }
+
+    /// Compares every log with its pin; gives the logs whose pin is behind.
+    fn compare_with_pins(&self, pins: &Pins) -> Result<Vec<(Force, u16)>, OpenError> {
+        for (force, year) in pins.list().map_err(io_error(pins.dir()))? {
+            if !self.logs.contains_key(&(force.clone(), year)) {
+                return Err(OpenError::PinAhead {
+                    force,
+                    year,
+                    found: 0,
+                    pinned: 0,
+                });
+            }
+        }
+        let mut behind = Vec::new();
+        for ((force, year), log) in &self.logs {
+            let (force, year) = (force.clone(), *year);
+            let found = log.view.tree().size();
+            let Some(pin) = &log.pin else {
+                // The making of the log was interrupted between its first frame and its pin.
+                if found == 0 {
+                    behind.push((force, year));
+                    continue;
+                }
+                return Err(OpenError::PinMissing {
+                    path: pins.path(&force, year),
+                });
+            };
+            let pinned = pin.checkpoint.size();
+            if pinned > found {
+                return Err(OpenError::PinAhead {
+                    force,
+                    year,
+                    found,
+                    pinned,
+                });
+            }
+            if pin.root != Some(pin.checkpoint.root()) {
+                return Err(OpenError::PinFork {
+                    force,
+                    year,
+                    pinned,
+                });
+            }
+            if pin.note != *log.view.note() {
+                behind.push((force, year));
+            }
+        }
+        Ok(behind)
+    }
+}
+
+fn read_epoch(dir: &Path, file: &File, frame: &FrameAt) -> Result<Epoch, OpenError> {
+    let (segment, byte) = (frame.segment, frame.offset);
+    let size = frame.header.payload_size;
+    if size > EPOCH_SIZE_BYTES_MAX {
+        return Err(OpenError::Epoch {
+            segment,
+            byte,
+            reason: EpochDamage::Size,
+        });
+    }
+    let mut payload = vec![0; usize::try_from(size).unwrap_or(0)];
+    file.read_exact_at(&mut payload, frame.payload_offset())
+        .map_err(io_error(&segment_path(dir, segment)))?;
+    Epoch::parse(&payload).map_err(|source| OpenError::Record {
+        segment,
+        byte,
+        source,
+    })
+}
+
+enum FollowError {
+    Damage(EpochDamage),
+    Open(OpenError),
+}
+
+/// Lets a log grow by an epoch, when it follows from what was before and is signed.
+fn follow(
+    logs: &mut ReplayedLogs,
+    pins: &Pins,
+    log_name: &str,
+    verifier: &Verifier,
+    epoch: Epoch,
+) -> Result<(), FollowError> {
+    let damage = |reason| Err(FollowError::Damage(reason));
+    let key = (epoch.force.clone(), epoch.year);
+    let newest = logs
+        .range((epoch.force.clone(), 0)..=(epoch.force.clone(), u16::MAX))
+        .next_back();
+    if let Some(((_, newest), _)) = newest
+        && epoch.year < *newest
+    {
+        return damage(EpochDamage::Year {
+            found: epoch.year,
+            newest: *newest,
+        });
+    }
+    let origin = log_origin(log_name, epoch.force.as_str(), epoch.year);
+    let verifier = verifier
+        .renamed(&origin)
+        .map_err(|_| FollowError::Damage(EpochDamage::Checkpoint))?;
+    let begins = !logs.contains_key(&key);
+    if begins != epoch.leaves.is_empty() {
+        return damage(EpochDamage::Beginning);
+    }
+    let log = match logs.entry(key) {
+        std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+        std::collections::btree_map::Entry::Vacant(entry) => {
+            let pin =
+                read_pin(pins, &epoch.force, epoch.year, &verifier).map_err(FollowError::Open)?;
+            entry.insert(ReplayedLog {
+                view: LogView::empty(Vec::new().into()),
+                pin,
+            })
+        }
+    };
+    let wanted = log.view.tree().size();
+    if epoch.first != wanted {
+        return damage(EpochDamage::First {
+            found: epoch.first,
+            wanted,
+        });
+    }
+    log.view.grow(&epoch.leaves, |_| {});
+    let (size, root) = (log.view.tree().size(), log.view.tree().root());
+    let checkpoint = Checkpoint::open(&epoch.note, &verifier)
+        .map_err(|_| FollowError::Damage(EpochDamage::Checkpoint))?;
+    if checkpoint.size() != size || checkpoint.root() != root {
+        return damage(EpochDamage::Root);
+    }
+    log.view.set_note(epoch.note.into());
+    if let Some(pin) = &mut log.pin
+        && pin.checkpoint.size() == size
+    {
+        pin.root = Some(root);
+    }
+    Ok(())
+}
+
+fn read_pin(
+    pins: &Pins,
+    force: &Force,
+    year: u16,
+    verifier: &Verifier,
+) -> Result<Option<Pin>, OpenError> {
+    let path = pins.path(force, year);
+    let Some(note) = pins.read(force, year).map_err(io_error(&path))? else {
+        return Ok(None);
+    };
+    let checkpoint =
+        Checkpoint::open(&note, verifier).map_err(|_| OpenError::PinInvalid { path })?;
+    Ok(Some(Pin {
+        checkpoint,
+        note,
+        root: None,
+    }))
+}
+
+fn walk_error<E>(
+    dir: &Path,
+    frame: &FrameAt,
+    error: WalkError<E>,
+    visit: impl FnOnce(E) -> OpenError,
+) -> OpenError {
+    match error {
+        WalkError::Io(source) => OpenError::Io {
+            path: segment_path(dir, frame.segment),
+            source,
+        },
+        WalkError::Record(source) => record_error(frame, source),
+        WalkError::Visit(error) => visit(error),
+    }
+}
+
+const fn record_error(frame: &FrameAt, source: RecordError) -> OpenError {
+    OpenError::Record {
+        segment: frame.segment,
+        byte: frame.offset,
+        source,
+    }
+}
+
+/// The index, and what waits for an epoch. One that is not known to be right is deleted and made anew.
+fn open_index(
+    folder: &Folder,
+    clean: bool,
+    replay: &Replay,
+    progress: &dyn Fn(OpenProgress),
+) -> Result<(Index, Queues), OpenError> {
+    let dir = folder.index();
+    if clean
+        && dir.join("db").is_file()
+        && let Ok(index) = Index::open(&dir)
+        && let Ok(pending) = compare(&index, replay)
+    {
+        return Ok((index, pending));
+    }
+    match fs::remove_dir_all(&dir) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            fs::remove_file(&dir).map_err(io_error(&dir))?;
+        }
+        Err(error) => return Err(io_error(&dir)(error)),
+    }
+    make_private_dir(&dir).map_err(io_error(&dir))?;
+    let index = Index::open(&dir).map_err(|error| index_error(&dir, &error))?;
+    rebuild(folder, &index, progress)?;
+    let pending = compare(&index, replay).map_err(|error| match error {
+        CompareError::Withheld(force) => OpenError::Withheld { force },
+        CompareError::Differs => index_error(
+            &dir,
+            &"it differs from the segments right after it was made",
+        ),
+        CompareError::Index(error) => index_error(&dir, &error),
+    })?;
+    Ok((index, pending))
+}
+
+fn index_error(dir: &Path, reason: &dyn std::fmt::Display) -> OpenError {
+    OpenError::Index {
+        path: dir.to_path_buf(),
+        reason: reason.to_string(),
+    }
+}
+
+enum CompareError {
+    Differs,
+    Withheld(Force),
+    Index(IndexError),
+}
+
+/// Compares the index with the segments: size and root of each log, number of submissions of each force.
+fn compare(index: &Index, replay: &Replay) -> Result<Queues, CompareError> {
+    for ((force, year), log) in &replay.logs {
+        let head = index.head(force, *year).map_err(CompareError::Index)?;
+        if head != Some((log.view.tree().size(), log.view.tree().root())) {
+            return Err(CompareError::Differs);
+        }
+    }
+    let mut queues = Queues::new();
+    for (force, count) in &replay.drops {
+        let (pending, found) = match index.pending(force) {
+            Err(IndexError::LeafWithoutDrop) => return Err(CompareError::Withheld(force.clone())),
+            Err(error) => return Err(CompareError::Index(error)),
+            Ok(found) => found,
+        };
+        // The same submission could be there twice if the index had once failed to find it.
+        if found > *count {
+            return Err(CompareError::Differs);
+        }
+        let queue = pending
+            .into_iter()
+            .map(|(h, place)| Pending { h: h.0, t: place.t })
+            .collect();
+        queues.insert(force.clone(), queue);
+    }
+    Ok(queues)
+}
+
+/// Makes the index from the segments.
+fn rebuild(
+    folder: &Folder,
+    index: &Index,
+    progress: &dyn Fn(OpenProgress),
+) -> Result<(), OpenError> {
+    let dir = folder.segments();
+    let mut changes = Changes::default();
+    let mut views: BTreeMap<(Force, u16), LogView> = BTreeMap::new();
+    scan::<OpenError>(
+        &dir,
+        |file, frame| {
+            match frame.header.kind {
+                FrameKind::Intake => {
+                    let (offset, size) = (frame.payload_offset(), frame.header.payload_size);
+                    walk_batch(file, offset, size, |at| {
+                        index_submission(file, &frame, &at, &mut changes)?;
+                        apply_when(index, &mut changes, REBUILD_BATCH)
+                            .map_err(|error| rebuild_error(folder, error))
+                    })
+                    .map_err(|error| walk_error(&dir, &frame, error, |error| error))?;
+                }
+                FrameKind::Epoch => {
+                    index_epoch(&read_epoch(&dir, file, &frame)?, &mut views, &mut changes)
+                }
+            }
+            apply_when(index, &mut changes, REBUILD_BATCH)
+                .map_err(|error| rebuild_error(folder, error))
+        },
+        |segment, segments| progress(OpenProgress::Indexing { segment, segments }),
+    )?;
+    for ((force, year), view) in &views {
+        changes.put_head(force, *year, view.tree().size(), &view.tree().root());
+    }
+    apply_when(index, &mut changes, 0).map_err(|error| rebuild_error(folder, error))
+}
+
+fn index_submission(
+    file: &File,
+    frame: &FrameAt,
+    at: &SubmissionAt,
+    changes: &mut Changes,
+) -> Result<(), OpenError> {
+    let (mut salt, mut tag) = ([0; 16], [0; 32]);
+    let end = at.offset + u64::from(at.size);
+    let mut read = || -> io::Result<_> {
+        file.read_exact_at(&mut salt, at.offset)?;
+        file.read_exact_at(&mut tag, at.offset + 16)?;
+        let mut hasher = DigestHasher::new(&salt);
+        each_chunk(file, at.offset + 48..end, |chunk| hasher.update(chunk))?;
+        Ok((hasher.finish(), tag_digest(&tag)))
+    };
+    let (h, t) = read().map_err(|source| OpenError::Io {
+        path: segment_path(Path::new("segments"), frame.segment),
+        source,
+    })?;
+    let place = DropPlace {
+        segment: frame.segment,
+        offset: at.offset,
+        size: at.size,
+        t,
+    };
+    changes.put_drop(&at.force, &h, &place);
+    Ok(())
+}
+
+fn index_epoch(epoch: &Epoch, views: &mut BTreeMap<(Force, u16), LogView>, changes: &mut Changes) {
+    let (force, year) = (&epoch.force, epoch.year);
+    let view = views
+        .entry((force.clone(), year))
+        .or_insert_with(|| LogView::empty(Vec::new().into()));
+    for (position, leaf) in (0..=u16::MAX).zip(&epoch.leaves) {
+        if *leaf != decoy(&epoch.seed, position) {
+            changes.put_leaf(force, &leaf.h, year, epoch.first + u64::from(position));
+        }
+    }
+    view.grow(&epoch.leaves, |tile| {
+        changes.put_tile(force, year, tile.kind, tile.number, tile.bytes)
+    });
+    if let Ok(leaves @ 1..) = u16::try_from(epoch.leaves.len()) {
+        changes.put_epoch(force, year, epoch.first, leaves, &epoch.seed);
+    }
+}
+
+/// Makes the changes when there are at least `count`.
+fn apply_when(index: &Index, changes: &mut Changes, count: usize) -> Result<(), IndexError> {
+    if changes.count() < count.max(1) {
+        return Ok(());
+    }
+    index.keep_room()?;
+    index.apply(std::mem::take(changes))
+}
+
+fn rebuild_error(folder: &Folder, error: IndexError) -> OpenError {
+    match error {
+        IndexError::Io(error) if is_shortage(&error) => OpenError::IndexRoom {
+            path: folder.index(),
+        },
+        IndexError::Io(_)
+        | IndexError::Sled(_)
+        | IndexError::Hung
+        | IndexError::Panicked
+        | IndexError::Value { .. }
+        | IndexError::LeafWithoutDrop => index_error(&folder.index(), &error),
+    }
+}

@@ -1,0 +1,316 @@
+//! The one thread that appends to the value log.
+//!
+//! It gathers submissions for one beat, shuffles them, writes them as one frame, syncs once, and only then answers all
+//! of them together: the disk never learns an order or a time finer than the beat. Epochs come between batches. What
+//! it is given was checked by the caller: `h` is the digest of the body.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use hafan_directory::Force;
+use hafan_envelope::submission::Digest;
+use rand::rngs::OsRng;
+use rand::seq::SliceRandom as _;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::fail_stop::{StopOnPanic, fail_stop};
+use super::frame::FrameKind;
+use super::index::{Changes, DropPlace};
+use super::record::{BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, write_item_head};
+use super::segment::Segments;
+use super::shared::{Pending, Shared};
+use super::space::{Full, free_bytes};
+use super::{Accepted, Body, SubmitError};
+
+/// A batch is closed when it has this many bytes, before its beat. A larger submission is a batch of its own.
+const BATCH_SIZE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Spilled submissions are copied in chunks of this size.
+const COPY_SIZE_BYTES: usize = 256 * 1024;
+
+/// How often room is looked for while the disk is full and nobody asks.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// What the writer is asked.
+pub(crate) enum Command {
+    Submit(Job),
+    /// Append an epoch frame; the answer comes when it is durable.
+    Epoch {
+        payload: Vec<u8>,
+        reply: SyncSender<Result<(), Full>>,
+    },
+    Stop,
+}
+
+/// A submission on its way to the disk.
+pub(crate) struct Job {
+    pub(crate) force: Force,
+    pub(crate) h: Digest,
+    pub(crate) t: [u8; 32],
+    pub(crate) body: Body,
+    pub(crate) size: u32,
+    pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
+    /// The memory that it takes until it is answered.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Job {
+    fn frame_share(&self) -> u64 {
+        item_head_size(&self.force) + u64::from(self.size)
+    }
+
+    fn answer(self, answer: Result<Accepted, SubmitError>) {
+        // Whoever went away meanwhile sends the submission again and hears that it is there.
+        drop(self.reply.send(answer));
+        drop(self.permit);
+    }
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    segments: Segments,
+    commands: Receiver<Command>,
+    batch: Vec<Job>,
+    batch_size: u64,
+    deadline: Option<Instant>,
+    started: Instant,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        segments: Segments,
+        commands: Receiver<Command>,
+    ) -> Self {
+        Self {
+            shared,
+            segments,
+            commands,
+            batch: Vec::new(),
+            batch_size: BATCH_HEAD_SIZE_BYTES,
+            deadline: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// Works until it is told to stop or nobody can ask any more; gives segment and byte at which the value log ends.
+    pub(crate) fn run(mut self) -> (u32, u64) {
+        let _guard = StopOnPanic("the writer of the store ended");
+        loop {
+            match self.next_command() {
+                Ok(Command::Submit(job)) => self.take(job),
+                Ok(Command::Epoch { payload, reply }) => {
+                    // Nobody waits only when the caller panicked; the epoch is durable all the same, and the
+                    // next start finishes it.
+                    drop(reply.send(self.append_epoch(&payload)));
+                }
+                Err(RecvTimeoutError::Timeout) => self.on_beat(),
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    self.flush();
+                    return self.segments.end();
+                }
+            }
+        }
+    }
+
+    fn next_command(&self) -> Result<Command, RecvTimeoutError> {
+        let wait = match self.deadline {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None if self.shared.is_full() => FULL_RETRY,
+            None => {
+                return self
+                    .commands
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected);
+            }
+        };
+        if wait.is_zero() {
+            // A flood of submissions must not put the beat off.
+            return Err(RecvTimeoutError::Timeout);
+        }
+        self.commands.recv_timeout(wait)
+    }
+
+    fn on_beat(&mut self) {
+        if self.batch.is_empty() {
+            let full = self.room_for_intake(BATCH_HEAD_SIZE_BYTES).is_err();
+            self.shared.set_full(full);
+        }
+        self.flush();
+    }
+
+    fn take(&mut self, job: Job) {
+        let size_max = BATCH_SIZE_BYTES_MAX.min(self.segments.payload_size_max());
+        let share = job.frame_share();
+        if self.batch.len() == BATCH_COUNT_MAX || self.batch_size + share > size_max {
+            self.flush();
+        }
+        self.batch_size += share;
+        self.batch.push(job);
+        if self.deadline.is_none() {
+            self.deadline = Some(self.next_beat());
+        }
+        if self.batch_size >= size_max {
+            self.flush();
+        }
+    }
+
+    /// Beats are counted from the start and not from an arrival, so that a file's time tells no arrival.
+    fn next_beat(&self) -> Instant {
+        let now = Instant::now();
+        let beat = self.shared.config.intake_batch.as_nanos();
+        let past = now.saturating_duration_since(self.started).as_nanos();
+        let Some(into) = past.checked_rem(beat) else {
+            return now;
+        };
+        let wait = u64::try_from(beat - into).unwrap_or(u64::MAX);
+        now.checked_add(Duration::from_nanos(wait)).unwrap_or(now)
+    }
+
+    /// Makes the batch durable and answers it.
+    fn flush(&mut self) {
+        self.deadline = None;
+        let payload_size_max = self.batch_size;
+        self.batch_size = BATCH_HEAD_SIZE_BYTES;
+        if self.batch.is_empty() {
+            return;
+        }
+        let mut jobs = std::mem::take(&mut self.batch);
+        jobs.shuffle(&mut OsRng);
+        let room = self.room_for_intake(payload_size_max);
+        self.shared.set_full(room.is_err());
+        if room.is_err() {
+            for job in jobs {
+                job.answer(Err(SubmitError::StoreFull));
+            }
+            return;
+        }
+        let accepted = self.find_new(&jobs);
+        let fresh: Vec<&Job> = jobs
+            .iter()
+            .zip(&accepted)
+            .filter(|(_, a)| **a == Accepted::Created)
+            .map(|(job, _)| job)
+            .collect();
+        if !fresh.is_empty() {
+            self.write_batch(&fresh);
+        }
+        for (job, accepted) in jobs.into_iter().zip(accepted) {
+            job.answer(Ok(accepted));
+        }
+    }
+
+    /// Which of the submissions are neither durable already nor earlier in this batch.
+    fn find_new(&self, jobs: &[Job]) -> Vec<Accepted> {
+        let mut seen = BTreeSet::new();
+        let index = self.shared.index();
+        let Some(index) = index.as_ref() else {
+            fail_stop(
+                "cannot look a submission up",
+                &"the index was closed before the writer",
+            );
+        };
+        jobs.iter()
+            .map(|job| match index.drop_place(&job.force, &job.h) {
+                Err(error) => fail_stop("cannot look a submission up in the index", &error),
+                Ok(None) if seen.insert((&job.force, job.h)) => Accepted::Created,
+                Ok(_) => Accepted::Already,
+            })
+            .collect()
+    }
+
+    /// Writes, syncs, and lets the index and the next epoch know.
+    fn write_batch(&mut self, jobs: &[&Job]) {
+        let payload_size = jobs
+            .iter()
+            .fold(BATCH_HEAD_SIZE_BYTES, |sum, job| sum + job.frame_share());
+        let written = self
+            .segments
+            .append(FrameKind::Intake, payload_size, |out| write_jobs(out, jobs));
+        let mut changes = Changes::default();
+        let mut offset = written.payload_offset + BATCH_HEAD_SIZE_BYTES;
+        for job in jobs {
+            offset += item_head_size(&job.force);
+            let place = DropPlace {
+                segment: written.segment,
+                offset,
+                size: job.size,
+                t: job.t,
+            };
+            changes.put_drop(&job.force, &job.h, &place);
+            offset += u64::from(job.size);
+        }
+        if let Some(index) = self.shared.index().as_ref()
+            && let Err(error) = index.apply(changes)
+        {
+            fail_stop("cannot write the index", &error);
+        }
+        let mut pending = self.shared.pending();
+        for job in jobs {
+            let drop = Pending {
+                h: job.h.0,
+                t: job.t,
+            };
+            pending
+                .entry(job.force.clone())
+                .or_default()
+                .push_back(drop);
+        }
+    }
+
+    fn append_epoch(&mut self, payload: &[u8]) -> Result<(), Full> {
+        let size = u64::try_from(payload.len()).map_err(|_| Full)?;
+        self.segments.make_room(size)?;
+        self.segments
+            .append(FrameKind::Epoch, size, |out| out.write_all(payload));
+        Ok(())
+    }
+
+    /// Room for a batch: above the watermark, in a segment, and for the index.
+    fn room_for_intake(&mut self, payload_size: u64) -> Result<(), Full> {
+        let root = self.shared.folder.root();
+        let free = free_bytes(root)
+            .unwrap_or_else(|error| fail_stop("cannot ask for the disk's free room", &error));
+        let config = &self.shared.config;
+        let new_segment = if self.segments.needs_segment(payload_size) {
+            config.segment_size_bytes
+        } else {
+            0
+        };
+        if free < config.free_bytes_min.saturating_add(new_segment) {
+            return Err(Full);
+        }
+        self.segments.make_room(payload_size)?;
+        self.shared.keep_index_room()
+    }
+}
+
+fn write_jobs(out: &mut dyn Write, jobs: &[&Job]) -> io::Result<()> {
+    let count = u16::try_from(jobs.len()).map_err(io::Error::other)?;
+    out.write_all(&count.to_be_bytes())?;
+    for job in jobs {
+        write_item_head(out, &job.force, job.size)?;
+        match &job.body {
+            Body::Memory(bytes) => out.write_all(bytes)?,
+            Body::Spilled(file, size) => {
+                let mut chunk = vec![0; COPY_SIZE_BYTES];
+                let mut at = 0;
+                while at < *size {
+                    let left = usize::try_from(size - at)
+                        .unwrap_or(usize::MAX)
+                        .min(chunk.len());
+                    let (chunk, _) = chunk.split_at_mut(left);
+                    file.read_exact_at(chunk, at)?;
+                    out.write_all(chunk)?;
+                    at += u64::try_from(left).map_err(io::Error::other)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
