@@ -1,0 +1,123 @@
+// Reads the words, the questions, the support data and the forces, and refuses what is not whole.
+// Trusts nobody's typing: a missing twin, an empty string or an unknown status is an error that names the key.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
+
+export const webDir = fileURLToPath(new URL("..", import.meta.url));
+export const forcesDir = join(webDir, "..", "forces");
+export const LANGUAGES = ["en", "cy"];
+const STATUSES = ["authentic", "unreviewed"];
+
+/** Strings by dotted key: `{"q.r1.title": {en, cy, status, source?}}`. */
+export function readStrings(text = readFileSync(join(webDir, "content", "strings.toml"), "utf8")) {
+  const strings = {};
+  const walk = (table, path) => {
+    if (LANGUAGES.some((lang) => typeof table[lang] === "string") || "status" in table) {
+      strings[path] = checkTwins(table, path);
+      return;
+    }
+    for (const [name, value] of Object.entries(table)) {
+      if (typeof value !== "object") {
+        throw new Error(`strings.toml: "${path}.${name}" is neither a string with twins nor a table`);
+      }
+      walk(value, path === "" ? name : `${path}.${name}`);
+    }
+  };
+  walk(parse(text), "");
+  return strings;
+}
+
+function checkTwins(table, path) {
+  for (const name of Object.keys(table)) {
+    if (![...LANGUAGES, "status", "source"].includes(name)) {
+      throw new Error(`strings.toml: "${path}" is a string, so "${path}.${name}" cannot be below it`);
+    }
+  }
+  for (const lang of LANGUAGES) {
+    if (typeof table[lang] !== "string" || table[lang].trim() === "") {
+      throw new Error(`strings.toml: "${path}" has no text in "${lang}"; write it, in both languages`);
+    }
+  }
+  if (!STATUSES.includes(table.status)) {
+    throw new Error(`strings.toml: "${path}" has status "${table.status}"; want one of ${STATUSES.join(", ")}`);
+  }
+  if (table.status === "authentic" && !table.source) {
+    throw new Error(`strings.toml: "${path}" is authentic but names no source`);
+  }
+  const holes = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort().join();
+  if (holes(table.en) !== holes(table.cy)) {
+    throw new Error(`strings.toml: "${path}" has different {holes} in its two languages`);
+  }
+  return table;
+}
+
+/** The question set; each question's own words must be there for the routes it is asked on. */
+export function readQuestions() {
+  return JSON.parse(readFileSync(join(webDir, "content", "questions.json"), "utf8"));
+}
+
+export function readSupport() {
+  const entries = JSON.parse(readFileSync(join(webDir, "content", "support.json"), "utf8"));
+  for (const entry of entries) {
+    for (const field of ["name", "who"]) {
+      for (const lang of LANGUAGES) {
+        if (!entry[field]?.[lang]) throw new Error(`support.json: "${entry.id}" has no ${field} in "${lang}"`);
+      }
+    }
+  }
+  return entries;
+}
+
+/** The forces, in their order; `root_key` is the verifier key of the force's directory, or null. */
+export function readForces(roots = {}, dir = forcesDir) {
+  const forces = readdirSync(dir)
+    .filter((name) => name.endsWith(".toml"))
+    .map((name) => {
+      const force = parse(readFileSync(join(dir, name), "utf8"));
+      if (`${force.id}.toml` !== name || !/^[a-z0-9][a-z0-9-]{0,31}$/.test(force.id)) {
+        throw new Error(`forces/${name}: id is "${force.id}"; want the file's own name`);
+      }
+      for (const field of ["name", "place", "promise"]) {
+        for (const lang of LANGUAGES) {
+          if (!force[field]?.[lang]) throw new Error(`forces/${name}: no ${field} in "${lang}"`);
+        }
+      }
+      return { ...force, root_key: roots[force.id] ?? force.root_key ?? null };
+    })
+    .sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
+  for (const id of Object.keys(roots)) {
+    if (!forces.some((force) => force.id === id)) {
+      throw new Error(`root keys: there is no forces/${id}.toml`);
+    }
+  }
+  if (forces.filter((force) => force.triage).length !== 1) {
+    throw new Error("forces: exactly one force must have `triage = true`");
+  }
+  return forces;
+}
+
+/** What the form's script needs to know of a force: nothing that is not public. */
+export function publicForce(force) {
+  const { id, name, promise, numbers, collection, root_key, triage } = force;
+  return {
+    id,
+    name,
+    triage: triage === true,
+    promise: { id: promise.id, en: promise.en, cy: promise.cy },
+    numbers: { phone: numbers.phone, text: numbers.text, relay: numbers.relay },
+    collected_every_hours: collection.every_hours,
+    root_key,
+  };
+}
+
+/** The strings that travel inside the form's script. */
+export function formStrings(strings) {
+  return Object.fromEntries(
+    Object.entries(strings)
+      .filter(([key]) => key.startsWith("form.") || key.startsWith("q."))
+      .map(([key, { en, cy }]) => [key, [en, cy]]),
+  );
+}

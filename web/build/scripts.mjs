@@ -1,0 +1,44 @@
+// Bundles the scripts: the worker first, since the form's script names it by its hashed address.
+
+import { join } from "node:path";
+import { build } from "esbuild";
+import { webDir } from "./content.mjs";
+
+export async function buildScripts({ strings, forces, questions, put }) {
+  const data = { strings, forces, questions };
+  const worker = put("seal.js", await bundle("worker.ts", data, {}));
+  const form = put("form.js", await bundle("main.ts", data, { WORKER_URL: JSON.stringify(worker) }));
+  const page = put("page.js", await bundle("page.ts", data, {}));
+  return { worker, form, page };
+}
+
+/** One script, whole. `virtual:…` imports are the catalogues, so that a test can give its own. */
+export async function bundle(entry, { strings, forces, questions }, define, options = {}) {
+  const virtual = { strings, forces, questions };
+  const result = await build({
+    entryPoints: [join(webDir, "src", entry)],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    target: ["es2022", "chrome109", "firefox115", "safari16.4"],
+    charset: "utf8",
+    legalComments: "none",
+    absWorkingDir: webDir,
+    define,
+    plugins: [
+      {
+        name: "virtual",
+        setup(setup) {
+          setup.onResolve({ filter: /^virtual:/ }, ({ path }) => ({ path, namespace: "virtual" }));
+          setup.onLoad({ filter: /.*/, namespace: "virtual" }, ({ path }) => ({
+            contents: JSON.stringify(virtual[path.slice("virtual:".length)]),
+            loader: "json",
+          }));
+        },
+      },
+    ],
+    ...options,
+  });
+  return Buffer.from(result.outputFiles[0].contents);
+}
