@@ -1,5 +1,5 @@
-//! Starts the oracles that verify a log with code that is not ours: Go's `x/mod/sumdb` and PyPI's
-//! `tlog-scales`.
+//! Starts the oracles that verify a log with code that is not ours: Go's `x/mod/sumdb` and the Python
+//! package `tlog-scales`.
 //!
 //! A test includes this file with `#[path = "../oracles/mod.rs"] mod oracles;`. When a tool is
 //! missing it fails and says what to install; it never passes over. It needs the package index once,
@@ -11,18 +11,18 @@ use std::process::{Command, Output};
 
 /// What each oracle says: the line it printed, or why it refused.
 #[derive(Debug)]
-pub struct Verdicts {
+pub(crate) struct Verdicts {
     /// Go: `golang.org/x/mod/sumdb/tlog` and `note`.
-    pub go: Result<String, String>,
+    pub(crate) go: Result<String, String>,
     /// Python: `tlog-scales`.
-    pub python: Result<String, String>,
+    pub(crate) python: Result<String, String>,
 }
 
 /// Has both oracles verify the log in `log_dir`, which holds `checkpoint` and `tile/`.
 ///
 /// `vkey` is named as the log's origin. `older` are paths of signed checkpoints that the log must be
-/// consistent with; `proofs` is a file of proofs of ours, as go/verify_log.go describes it.
-pub fn verify_log(
+/// consistent with; `proofs` is a file of proofs of ours, as `go/verify_log.go` describes it.
+pub(crate) fn verify_log(
     vkey: &str,
     log_dir: &Path,
     older: &[PathBuf],
@@ -123,13 +123,12 @@ fn build_python(build_dir: &Path) -> PathBuf {
 }
 
 fn succeed(output: std::io::Result<Output>, instruction: &str) {
-    let reason = match output {
-        Ok(output) if output.status.success() => return,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
+    let failure = match output {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Some(error.to_string()),
     };
-    let built: Result<(), String> = Err(reason);
-    built.expect(instruction);
+    assert_eq!(failure, None, "{instruction}");
 }
 
 fn verdict(oracle: &mut Command) -> Result<String, String> {
