@@ -113,14 +113,17 @@ fn as_json(written: &[Written]) -> String {
                 .iter()
                 .map(|leaf| serde_json::json!({"index": leaf.index, "why": leaf.why}))
                 .collect();
+            // Whoever reads this may stand in another folder.
+            let path = std::path::absolute(&bundle.path).unwrap_or_else(|_| bundle.path.clone());
             serde_json::json!({
-                "path": bundle.path.display().to_string(),
+                "path": path.display().to_string(),
                 "year": bundle.name.year,
                 "first": bundle.name.first,
                 "last": bundle.name.last,
                 "drops": bundle.drops,
                 "decoys": bundle.decoys,
-                "missing": missing,
+                "missing": bundle.missing.len(),
+                "missing_leaves": missing,
             })
         })
         .collect();

@@ -1,0 +1,467 @@
+//! Bundles that were cut, changed, replayed or made up: each is refused as a whole, or names the leaf.
+
+use std::io::Cursor;
+
+use hafan_directory::{Contact, Contents, Directory, IntakeKey, root_key_name};
+use hafan_envelope::bundle::{BundleName, BundleWriter, Head};
+use hafan_envelope::submission::{Digest, tag_digest};
+use hafan_open::Identity;
+use hafan_open::bundle::{BundleError, FindingKind, Validity, VerifiedBundle, verify};
+use hafan_open::tree::VaultTree;
+use hafan_tlog::{Checkpoint, Entry, EntryKind, Frontier, Seed, Signer, Verifier, decoy};
+use jiff::civil::{Date, date};
+use rand::rngs::OsRng;
+
+const LOG_NAME: &str = "test.example/hafan";
+const TODAY: Date = date(2026, 11, 25);
+const EPOCH: u16 = 4;
+
+type Bytes = Vec<u8>;
+type Verified = Result<VerifiedBundle<Cursor<Bytes>>, BundleError>;
+
+/// A server and a courier in one: a log that grows, and bundles of it.
+struct Source {
+    force: String,
+    year: u16,
+    directory: Bytes,
+    log: Signer,
+    root: Verifier,
+    tree: Frontier,
+    entries: Vec<Entry>,
+    seeds: Vec<[u8; 32]>,
+    blobs: Vec<(u64, Digest, Bytes)>,
+    checkpoints: Vec<(u64, Bytes)>,
+}
+
+fn signer(name: &str, seed: u8) -> Signer {
+    Signer::from_seed(name, &[seed; 32]).unwrap()
+}
+
+impl Source {
+    fn new(force: &str, year: u16, sequence: u64) -> Self {
+        let root = signer(&root_key_name(&force.parse().unwrap()), 1);
+        let log = signer(LOG_NAME, 2);
+        let contents = Contents {
+            force: force.parse().unwrap(),
+            sequence,
+            valid_from: date(2026, 11, 23),
+            valid_until: date(2026, 11, 30),
+            log: log.verifier(),
+            intake: vec![IntakeKey {
+                id: "2026-W48".to_owned(),
+                recipient: Identity::generate(&mut OsRng)
+                    .to_recipient()
+                    .to_string()
+                    .parse()
+                    .unwrap(),
+                from: date(2026, 11, 23),
+                until: date(2026, 11, 30),
+            }],
+            contact: Contact {
+                threshold: 0,
+                recipients: Vec::new(),
+            },
+            couriers: Vec::new(),
+        };
+        let directory = Directory::new(contents).unwrap().sign(&root).unwrap();
+        let (force, root) = (force.to_owned(), root.verifier());
+        let (entries, seeds, blobs) = (Vec::new(), Vec::new(), Vec::new());
+        let checkpoints = vec![(0, Vec::new())];
+        Self {
+            force,
+            year,
+            directory,
+            log,
+            root,
+            tree: Frontier::new(),
+            entries,
+            seeds,
+            blobs,
+            checkpoints,
+        }
+    }
+
+    /// Grows by one epoch with submissions at these positions.
+    fn epoch(&mut self, drops: &[u16]) {
+        let seed = [u8::try_from(self.seeds.len()).unwrap() + 10; 32];
+        for position in 0..EPOCH {
+            let entry = if drops.contains(&position) {
+                let (h, blob) = submission();
+                let t = tag_digest(blob[16..48].try_into().unwrap());
+                self.blobs.push((self.tree.size(), h, blob));
+                Entry::drop_of(h.0, t)
+            } else {
+                decoy(&Seed::from_bytes(&seed), position)
+            };
+            self.push(entry);
+        }
+        self.seeds.push(seed);
+        self.sign();
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.tree.push(entry.leaf_hash());
+        self.entries.push(entry);
+    }
+
+    fn sign(&mut self) {
+        let origin = hafan_tlog::log_origin(LOG_NAME, &self.force, self.year);
+        let note = Checkpoint::of(&origin, &self.tree).unwrap().sign(&self.log);
+        self.checkpoints.push((self.tree.size(), note));
+    }
+
+    fn checkpoint(&self, size: u64) -> Bytes {
+        self.checkpoints
+            .iter()
+            .rfind(|(of, _)| *of == size)
+            .unwrap()
+            .1
+            .clone()
+    }
+
+    fn head(&self, first: u64, last: u64) -> Head {
+        let epochs: Vec<String> = (first / 4..last / 4)
+            .map(|number| {
+                let seed = hex::encode(self.seeds[usize::try_from(number).unwrap()]);
+                format!(r#"{{"first":{},"leaves":4,"seed":"{seed}"}}"#, number * 4)
+            })
+            .collect();
+        let range = usize::try_from(first).unwrap()..usize::try_from(last).unwrap();
+        Head {
+            directory: self.directory.clone(),
+            previous_checkpoint: self.checkpoint(first),
+            checkpoint: self.checkpoint(last),
+            entries: self.entries[range].iter().flat_map(Entry::encode).collect(),
+            epochs: format!("[{}]", epochs.join(",")).into_bytes(),
+        }
+    }
+
+    fn blobs(&self, first: u64, last: u64) -> Vec<(Digest, Bytes)> {
+        let within = self
+            .blobs
+            .iter()
+            .filter(|(index, ..)| (first..last).contains(index));
+        within.map(|(_, h, blob)| (*h, blob.clone())).collect()
+    }
+
+    fn bundle(&self, first: u64, last: u64) -> Bytes {
+        write(&self.head(first, last), &self.blobs(first, last))
+    }
+
+    fn vault(&self) -> VaultTree {
+        VaultTree::new(self.force.parse().unwrap(), 1)
+    }
+
+    fn verify(&self, bytes: Bytes, vault: &VaultTree) -> Verified {
+        verify(Cursor::new(bytes), vault, &self.root, Validity::On(TODAY))
+    }
+}
+
+fn write(head: &Head, blobs: &[(Digest, Bytes)]) -> Bytes {
+    let mut writer = BundleWriter::begin(Vec::new(), head).unwrap();
+    for (h, blob) in blobs {
+        writer.append_blob(h, blob).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn submission() -> (Digest, Bytes) {
+    let recipient = Identity::generate(&mut OsRng).to_recipient();
+    let envelope = hafan_seal::seal_bytes(&vec![0; 65_536], &[recipient]).unwrap();
+    hafan_seal::submission(&envelope)
+}
+
+fn two_epochs() -> Source {
+    let mut source = Source::new("btp", 2026, 1);
+    source.epoch(&[1]);
+    source.epoch(&[0, 3]);
+    source
+}
+
+#[test]
+fn bundles_in_turn_verify_and_their_submissions_read_back() {
+    let source = two_epochs();
+    let first = source.verify(source.bundle(0, 4), &source.vault()).unwrap();
+    assert_eq!(
+        (first.drops().len(), first.decoys(), first.findings().len()),
+        (1, 3, 0)
+    );
+    assert_eq!(
+        first.name(),
+        BundleName {
+            year: 2026,
+            first: 0,
+            last: 4
+        }
+    );
+    let saved = VaultTree::parse(&first.tree().encode().unwrap()).unwrap();
+    assert_eq!(&saved, first.tree());
+    let mut second = source.verify(source.bundle(4, 8), &saved).unwrap();
+    for (drop, (index, h, blob)) in second.drops().to_vec().iter().zip(&source.blobs[1..]) {
+        assert_eq!((drop.index, drop.h), (*index, *h));
+        assert_eq!(&second.read_drop(drop).unwrap(), blob);
+    }
+    let whole = source.verify(source.bundle(0, 8), &source.vault()).unwrap();
+    assert_eq!(whole.drops().len(), 3);
+}
+
+#[test]
+fn the_same_again_older_skipped_and_overlapping_bundles_are_told_apart() {
+    let mut source = two_epochs();
+    source.epoch(&[]);
+    let empty = source.vault();
+    let one = source
+        .verify(source.bundle(0, 4), &empty)
+        .unwrap()
+        .tree()
+        .clone();
+    let two = source
+        .verify(source.bundle(4, 8), &one)
+        .unwrap()
+        .tree()
+        .clone();
+    assert!(matches!(
+        source.verify(source.bundle(0, 4), &two),
+        Err(BundleError::AlreadyImported(_))
+    ));
+    assert!(matches!(
+        source.verify(source.bundle(4, 8), &two),
+        Err(BundleError::AlreadyImported(_))
+    ));
+    assert!(matches!(
+        source.verify(source.bundle(4, 8), &empty),
+        Err(BundleError::Skipped {
+            year: 2026,
+            found: 4,
+            wanted: 0
+        })
+    ));
+    assert!(matches!(
+        source.verify(source.bundle(8, 12), &one),
+        Err(BundleError::Skipped { .. })
+    ));
+    assert!(matches!(
+        source.verify(source.bundle(0, 12), &two),
+        Err(BundleError::Behind { .. })
+    ));
+}
+
+#[test]
+fn another_force_year_root_or_older_directory_is_refused() {
+    let source = two_epochs();
+    let vault = source.vault();
+    let mut other = Source::new("merseyside", 2026, 1);
+    other.epoch(&[1]);
+    assert!(matches!(
+        source.verify(other.bundle(0, 4), &vault),
+        Err(BundleError::Directory(_))
+    ));
+    assert!(matches!(
+        other.verify(other.bundle(0, 4), &vault),
+        Err(BundleError::OtherForce { .. })
+    ));
+
+    let mut head = source.head(0, 4);
+    head.checkpoint = other.checkpoint(4);
+    assert!(matches!(
+        source.verify(write(&head, &[]), &vault),
+        Err(BundleError::Origin { .. })
+    ));
+
+    let mut next_year = Source::new("btp", 2027, 1);
+    next_year.epoch(&[]);
+    next_year.epoch(&[]);
+    let mut head = source.head(4, 8);
+    head.previous_checkpoint = next_year.checkpoint(4);
+    let one = source
+        .verify(source.bundle(0, 4), &vault)
+        .unwrap()
+        .tree()
+        .clone();
+    assert!(matches!(
+        source.verify(write(&head, &[]), &one),
+        Err(BundleError::Origin { .. })
+    ));
+
+    let newer = VaultTree::new("btp".parse().unwrap(), 2);
+    assert!(matches!(
+        source.verify(source.bundle(0, 4), &newer),
+        Err(BundleError::DirectoryOlder { found: 1, seen: 2 })
+    ));
+}
+
+#[test]
+fn a_directory_that_does_not_hold_today_is_refused_unless_a_person_says_so() {
+    let source = two_epochs();
+    for day in [date(2026, 11, 22), date(2026, 11, 30), date(2027, 11, 25)] {
+        let bundle = Cursor::new(source.bundle(0, 4));
+        let verified = verify(bundle, &source.vault(), &source.root, Validity::On(day));
+        assert!(matches!(verified, Err(BundleError::Date(_))), "{day}");
+    }
+    let bundle = Cursor::new(source.bundle(0, 4));
+    assert!(verify(bundle, &source.vault(), &source.root, Validity::AnyDay).is_ok());
+}
+
+#[test]
+fn rewritten_history_is_refused() {
+    let source = two_epochs();
+    let one = source
+        .verify(source.bundle(0, 4), &source.vault())
+        .unwrap()
+        .tree()
+        .clone();
+    // The same server signs another history of the same size.
+    let mut forked = two_epochs();
+    forked.directory = source.directory.clone();
+    assert!(matches!(
+        source.verify(forked.bundle(4, 8), &one),
+        Err(BundleError::Forked {
+            year: 2026,
+            size: 4
+        })
+    ));
+    let mut head = source.head(4, 8);
+    head.checkpoint = forked.checkpoint(8);
+    assert!(matches!(
+        source.verify(write(&head, &[]), &one),
+        Err(BundleError::Root { .. })
+    ));
+    let mut head = source.head(4, 8);
+    head.entries.truncate(3 * 66);
+    assert!(matches!(
+        source.verify(write(&head, &[]), &one),
+        Err(BundleError::EntryCount {
+            found: 3,
+            wanted: 4
+        })
+    ));
+    let mut head = source.head(4, 8);
+    head.entries.rotate_left(66);
+    assert!(matches!(
+        source.verify(write(&head, &[]), &one),
+        Err(BundleError::Root { .. })
+    ));
+}
+
+#[test]
+fn dropped_damaged_and_unknown_leaves_are_named_and_the_rest_stands() {
+    let mut source = two_epochs();
+    source.push(Entry {
+        kind: EntryKind::Tombstone,
+        h: [1; 32],
+        t: [2; 32],
+    });
+    for position in 1..4 {
+        source.push(decoy(&Seed::from_bytes(&[99; 32]), position));
+    }
+    source.seeds.push([99; 32]);
+    source.sign();
+    let head = source.head(0, 12);
+    let mut blobs = source.blobs(0, 12);
+    blobs.remove(0);
+    blobs[0].1[60_000] ^= 1;
+    let verified = source
+        .verify(write(&head, &blobs), &source.vault())
+        .unwrap();
+    let found: Vec<_> = verified
+        .findings()
+        .iter()
+        .map(|f| (f.index, f.kind))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (1, FindingKind::Withheld),
+            (4, FindingKind::Digest),
+            (8, FindingKind::Kind)
+        ]
+    );
+    assert_eq!(verified.drops().len(), 1);
+
+    let mut blobs = source.blobs(0, 8);
+    blobs[0].1[20] ^= 1;
+    blobs[1].1.pop();
+    let verified = source
+        .verify(write(&source.head(0, 8), &blobs), &source.vault())
+        .unwrap();
+    let found: Vec<_> = verified
+        .findings()
+        .iter()
+        .map(|f| (f.index, f.kind))
+        .collect();
+    assert_eq!(found, [(1, FindingKind::Tag), (4, FindingKind::Size)]);
+}
+
+#[test]
+fn doubled_reordered_and_foreign_submissions_are_refused() {
+    let source = two_epochs();
+    let (head, blobs) = (source.head(0, 8), source.blobs(0, 8));
+    let (foreign_h, foreign) = submission();
+    for wrong in [
+        vec![blobs[0].clone(), blobs[0].clone()],
+        vec![blobs[1].clone(), blobs[0].clone()],
+        vec![blobs[0].clone(), (foreign_h, foreign)],
+    ] {
+        let verified = source.verify(write(&head, &wrong), &source.vault());
+        assert!(matches!(verified, Err(BundleError::Stray { .. })));
+    }
+}
+
+#[test]
+fn epochs_that_do_not_cover_the_leaves_or_are_spelt_otherwise_are_refused() {
+    let source = two_epochs();
+    let right = String::from_utf8(source.head(0, 8).epochs).unwrap();
+    for wrong in [
+        "[]".to_owned(),
+        right.replace(r#""first":4"#, r#""first":5"#),
+        right.replacen(r#""leaves":4"#, r#""leaves":8"#, 1),
+        right.replace(":4", ": 4"),
+        right.replace("0a0a", "0A0A"),
+        right.replace("\"seed\"", "\"note\":1,\"seed\""),
+        format!("{right}\n"),
+        "null".to_owned(),
+    ] {
+        let mut head = source.head(0, 8);
+        head.epochs = wrong.clone().into_bytes();
+        let verified = source.verify(write(&head, &[]), &source.vault());
+        assert!(matches!(verified, Err(BundleError::Epochs)), "{wrong}");
+    }
+}
+
+/// Every byte outside the sealed payload, and one in 211 within it: a payload is one digest's input.
+#[test]
+fn no_flipped_byte_is_taken_in_silently() {
+    let mut source = Source::new("btp", 2026, 1);
+    source.epoch(&[2]);
+    let bytes = source.bundle(0, 4);
+    let payload = bytes.len() - 65_536..bytes.len() - 1024;
+    let mut taken = 0;
+    for at in (0..bytes.len()).filter(|at| !payload.contains(at) || at % 211 == 0) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        match source.verify(flipped, &source.vault()) {
+            Err(_) => {}
+            Ok(verified) if !verified.findings().is_empty() => {}
+            Ok(_) => taken += 1,
+        }
+    }
+    assert_eq!(taken, 0);
+}
+
+#[test]
+fn no_cut_bundle_is_taken_in() {
+    let mut source = Source::new("btp", 2026, 1);
+    source.epoch(&[2]);
+    let bytes = source.bundle(0, 4);
+    for cut in (0..bytes.len())
+        .step_by(509)
+        .chain(bytes.len() - 1024..bytes.len())
+    {
+        assert!(
+            source
+                .verify(bytes[..cut].to_vec(), &source.vault())
+                .is_err(),
+            "cut at {cut}"
+        );
+    }
+}
