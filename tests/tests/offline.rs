@@ -1,0 +1,445 @@
+//! The officers' side without a network: ceremony, import, list, read; no socket; nothing half-written.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use hafan_directory::{Directory, Force, root_key_name};
+use hafan_envelope::bundle::{BundleName, BundleWriter, Head};
+use hafan_envelope::submission::{Digest, tag_digest};
+use hafan_report::{Padded, Report};
+use hafan_tlog::{Checkpoint, Entry, Frontier, Seed, Signer, Verifier, decoy, log_origin};
+use tempfile::TempDir;
+use xtask::binaries::Binaries;
+
+const LOG_NAME: &str = "offline.example/hafan";
+const YEAR: u16 = 2026;
+const EPOCH: u16 = 8;
+const SEED: [u8; 32] = [5; 32];
+
+/// A ceremony's keys and a stick with one bundle.
+struct Drill {
+    dir: TempDir,
+    keys: PathBuf,
+}
+
+impl Drill {
+    fn new(reports: &[&str]) -> Self {
+        let keys = Binaries::built().unwrap().keys();
+        let drill = Self {
+            dir: tempfile::tempdir().unwrap(),
+            keys,
+        };
+        let lines = "root: only a test's passphrase\nofficer-1: only one test's passphrase\n\
+                     officer-2: only another test's passphrase\n";
+        fs::write(drill.path("passphrases"), lines).unwrap();
+        fs::set_permissions(drill.path("passphrases"), fs::Permissions::from_mode(0o600)).unwrap();
+        let log = signer().verifier().to_string();
+        drill.ok(&[
+            "ceremony",
+            "--force",
+            "btp",
+            "--officers",
+            "2",
+            "--quorum",
+            "2",
+            "--weeks",
+            "2",
+            "--log",
+            &log,
+            "--out",
+            "keys",
+            "--vault",
+            "vault",
+            "--passphrase-file",
+            "passphrases",
+        ]);
+        drill.write_bundle(reports);
+        drill
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.keys);
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn fails(&self, args: &[&str], code: i32, said: &str) {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.contains(said), "{text}");
+    }
+
+    fn write_bundle(&self, reports: &[&str]) {
+        let directory = fs::read(self.path("keys/operator/btp.directory")).unwrap();
+        let root = fs::read_to_string(self.path("keys/root/root.vkey")).unwrap();
+        let root: Verifier = root.trim().parse().unwrap();
+        assert_eq!(root.name(), root_key_name(&"btp".parse::<Force>().unwrap()));
+        let opened = Directory::open(&directory, &root).unwrap();
+        let intake = opened.contents().intake[0]
+            .recipient
+            .to_string()
+            .parse()
+            .unwrap();
+        let mut entries = Vec::new();
+        let mut blobs = Vec::new();
+        for position in 0..EPOCH {
+            entries.push(match reports.get(usize::from(position)) {
+                None => decoy(&Seed::from_bytes(&SEED), position),
+                Some(words) => {
+                    let padded = Padded::pack(&report(words), &[]).unwrap();
+                    let envelope = hafan_seal::seal(&padded, &intake).unwrap();
+                    let (h, submission) = hafan_seal::submission(&envelope);
+                    let t = tag_digest(submission[16..48].try_into().unwrap());
+                    blobs.push((h, submission));
+                    Entry::drop_of(h.0, t)
+                }
+            });
+        }
+        let mut tree = Frontier::new();
+        tree.extend(entries.iter().map(Entry::leaf_hash));
+        let origin = log_origin(LOG_NAME, "btp", YEAR);
+        let head = Head {
+            directory,
+            previous_checkpoint: Vec::new(),
+            checkpoint: Checkpoint::of(&origin, &tree).unwrap().sign(&signer()),
+            entries: entries.iter().flat_map(Entry::encode).collect(),
+            epochs: format!(
+                r#"[{{"first":0,"leaves":8,"seed":"{}"}}]"#,
+                hex::encode(SEED)
+            )
+            .into_bytes(),
+        };
+        write(&self.path("bundle.tar"), &head, &blobs);
+        blobs.remove(0);
+        write(&self.path("withheld.tar"), &head, &blobs);
+    }
+}
+
+fn write(path: &Path, head: &Head, blobs: &[(Digest, Vec<u8>)]) {
+    let mut bundle = BundleWriter::begin(Vec::new(), head).unwrap();
+    for (h, blob) in blobs {
+        bundle.append_blob(h, blob).unwrap();
+    }
+    fs::write(path, bundle.finish().unwrap()).unwrap();
+}
+
+fn signer() -> Signer {
+    Signer::from_seed(LOG_NAME, &[3; 32]).unwrap()
+}
+
+fn report(words: &str) -> Report {
+    let json = serde_json::json!({
+        "version": 1, "question_set": "short-1", "language": "cy", "route": "self", "force": "btp",
+        "promise": {"id": "p", "text": "Ni fyddwn yn ceisio dod o hyd i chi."},
+        "written_on": "2026-11-23",
+        "answers": [
+            {"id": "a", "question": "Beth ddigwyddodd?", "answer": words, "skipped": false},
+            {"id": "b", "question": "Pryd?", "answer": null, "skipped": true},
+        ],
+        "people": [], "flags": [], "wishes": [], "files": [], "mailbox": null,
+        "thread": "AAAAAAAAAAAAAAAAAAAAAA", "adds_to": null,
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+const AS_OFFICER: [&str; 6] = [
+    "--vault",
+    "vault",
+    "--as",
+    "officer-2",
+    "--passphrase-file",
+    "passphrases",
+];
+
+fn as_officer<'a>(verb: &[&'a str]) -> Vec<&'a str> {
+    [verb, &AS_OFFICER].concat()
+}
+
+#[test]
+fn what_was_sealed_is_what_officers_read_and_no_call_touches_the_network() {
+    let hostile = "Llythrennau: ŵ ŷ 👍 שלום\n\u{1b}[2J\u{202e}txt.exe";
+    let drill = Drill::new(&[hostile, "ail adroddiad"]);
+    for program in ["strace", "unshare"] {
+        let found = Command::new(program).arg("--version").output();
+        assert!(
+            found.is_ok(),
+            "{program} is missing: apt-get install strace util-linux"
+        );
+    }
+    let traced = |args: &[&str]| {
+        let trace = drill.path("trace");
+        let output = Command::new("unshare")
+            .args(["-rn", "strace", "-f", "-e", "trace=network", "-o"])
+            .arg(&trace)
+            .arg(&drill.keys)
+            .args(args)
+            .current_dir(drill.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let calls = fs::read_to_string(&trace).unwrap();
+        assert!(
+            calls.contains("exited with 0"),
+            "strace saw nothing: {calls}"
+        );
+        assert!(
+            !calls.contains('('),
+            "{args:?} made network calls:\n{calls}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let log = signer().verifier().to_string();
+    traced(&[
+        "ceremony",
+        "--force",
+        "btp",
+        "--officers",
+        "1",
+        "--quorum",
+        "1",
+        "--weeks",
+        "1",
+        "--log",
+        &log,
+        "--out",
+        "more",
+        "--passphrase-file",
+        "passphrases",
+    ]);
+    let imported = traced(&["import", "bundle.tar", "--vault", "vault"]);
+    assert!(
+        imported.contains("2 reports, 6 decoys, 0 not whole"),
+        "{imported}"
+    );
+    let listed = traced(&as_officer(&["list", "--json"]));
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let oldest = listed["reports"][1].clone();
+    assert_eq!(
+        (&oldest["language"], &oldest["state"]),
+        (&"cy".into(), &"new".into())
+    );
+    let reference = oldest["reference"].as_str().unwrap();
+    let shown = traced(&as_officer(&["read", reference]));
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'));
+    assert!(
+        shown.contains("| Llythrennau: ŵ ŷ 👍 שלום\n    | \\u{1b}[2J\\u{202e}txt.exe"),
+        "{shown}"
+    );
+    assert!(shown.contains("Pryd?") && shown.contains("[skipped]"));
+    assert!(shown.contains("Ni fyddwn yn ceisio dod o hyd i chi."));
+    assert!(shown.lines().all(|line| line.chars().count() <= 80));
+    let json = traced(&as_officer(&["read", reference, "--json"]));
+    assert_eq!(
+        json.trim_end().as_bytes(),
+        report(hostile).encode().as_slice()
+    );
+    assert!(drill.ok(&as_officer(&["list"])).contains("read"));
+    for file in walk(&drill.path("vault")) {
+        let bytes = fs::read(&file).unwrap();
+        let needle = "Llythrennau".as_bytes();
+        assert!(
+            !bytes.windows(needle.len()).any(|w| w == needle),
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn refusals_are_said_with_their_exit_code_and_change_nothing() {
+    let drill = Drill::new(&["un"]);
+    let before = fs::read(drill.path("vault/tree.json")).unwrap();
+    fs::write(
+        drill.path("cut.tar"),
+        &fs::read(drill.path("bundle.tar")).unwrap()[..9000],
+    )
+    .unwrap();
+    drill.fails(
+        &["import", "cut.tar", "--vault", "vault"],
+        1,
+        "nothing was taken in",
+    );
+    drill.fails(
+        &["import", "bundle.tar", "--vault", "keys"],
+        2,
+        "is not a vault",
+    );
+    drill.fails(
+        &["import", "none.tar", "--vault", "vault"],
+        3,
+        "cannot read",
+    );
+    assert_eq!(fs::read(drill.path("vault/tree.json")).unwrap(), before);
+
+    drill.fails(&["import", "withheld.tar", "--vault", "vault"], 1, "");
+    let again = drill.run(&["import", "withheld.tar", "--vault", "vault"]);
+    assert!(
+        String::from_utf8(again.stdout)
+            .unwrap()
+            .contains("NOT WHOLE  leaf 0")
+    );
+
+    fs::write(drill.path("wrong"), "officer-2: not the right passphrase\n").unwrap();
+    drill.fails(
+        &[
+            "list",
+            "--vault",
+            "vault",
+            "--as",
+            "officer-2",
+            "--passphrase-file",
+            "wrong",
+        ],
+        4,
+        "chmod 600",
+    );
+    fs::set_permissions(drill.path("wrong"), fs::Permissions::from_mode(0o600)).unwrap();
+    drill.fails(
+        &[
+            "list",
+            "--vault",
+            "vault",
+            "--as",
+            "officer-2",
+            "--passphrase-file",
+            "wrong",
+        ],
+        1,
+        "not the passphrase of officer-2",
+    );
+    drill.fails(
+        &[
+            "list",
+            "--vault",
+            "vault",
+            "--as",
+            "../officer-2",
+            "--passphrase-file",
+            "wrong",
+        ],
+        2,
+        "no key",
+    );
+    let log = signer().verifier().to_string();
+    drill.fails(
+        &[
+            "ceremony",
+            "--force",
+            "btp",
+            "--officers",
+            "1",
+            "--quorum",
+            "1",
+            "--weeks",
+            "1",
+            "--log",
+            &log,
+            "--out",
+            "keys",
+            "--passphrase-file",
+            "passphrases",
+        ],
+        4,
+        "is there already",
+    );
+}
+
+#[test]
+fn an_import_killed_at_any_moment_leaves_the_vault_as_it_was_or_done() {
+    let drill = Drill::new(&["un", "dau", "tri", "pedwar", "pump"]);
+    copy(&drill.path("vault"), &drill.path("whole"));
+    let start = Instant::now();
+    drill.ok(&["import", "bundle.tar", "--vault", "whole"]);
+    let took = start.elapsed();
+    let (before, after) = (tree(&drill, "vault"), tree(&drill, "whole"));
+    assert_ne!(before, after);
+    for round in 0..20_u32 {
+        let vault = format!("vault-{round}");
+        copy(&drill.path("vault"), &drill.path(&vault));
+        let mut import = drill
+            .command(&["import", "bundle.tar", "--vault", &vault])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(took.max(Duration::from_millis(20)) * round / 20);
+        import.kill().unwrap();
+        import.wait().unwrap();
+        let found = tree(&drill, &vault);
+        assert!(found == before || found == after, "round {round}");
+        drill.ok(&["import", "bundle.tar", "--vault", &vault]);
+        assert_eq!(tree(&drill, &vault), after);
+        let name = BundleName {
+            year: YEAR,
+            first: 0,
+            last: 8,
+        };
+        let dir = format!("{vault}/bundles/{}-{}-{}", name.year, name.first, name.last);
+        assert_eq!(walk(&drill.path(&dir)).len(), 5 + 1 + 5);
+        assert!(
+            !walk(&drill.path(&vault))
+                .iter()
+                .any(|p| p.to_string_lossy().contains(".partial"))
+        );
+    }
+}
+
+fn tree(drill: &Drill, vault: &str) -> Vec<u8> {
+    fs::read(drill.path(vault).join("tree.json")).unwrap()
+}
+
+fn walk(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(walk(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
