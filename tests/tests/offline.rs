@@ -1,5 +1,11 @@
 //! The officers' side without a network: ceremony, import, list, read; no socket; nothing half-written.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what sets a case up may fail loudly, as tests may"
+)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

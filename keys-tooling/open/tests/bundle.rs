@@ -1,5 +1,11 @@
 //! Bundles that were cut, changed, replayed or made up: each is refused as a whole, or names the leaf.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what sets a case up may fail loudly, as tests may"
+)]
+
 use std::io::Cursor;
 
 use hafan_directory::{Contact, Contents, Directory, IntakeKey, root_key_name};
