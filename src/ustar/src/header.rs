@@ -8,7 +8,7 @@ pub const NAME_SIZE_BYTES_MAX: usize = 100;
 /// The largest member, in bytes: 11 octal digits.
 pub const SIZE_BYTES_MAX: u64 = 0o777_7777_7777;
 
-/// The fields of a header in order: name, first byte, byte after the last.
+/// The fields of a header: name, first byte, byte after the last.
 const FIELDS: [(&str, usize, usize); 17] = [
     ("name", 0, 100),
     ("mode", 100, 108),
@@ -16,7 +16,6 @@ const FIELDS: [(&str, usize, usize); 17] = [
     ("gid", 116, 124),
     ("size", 124, 136),
     ("mtime", 136, 148),
-    ("chksum", 148, 156),
     ("typeflag", 156, 157),
     ("linkname", 157, 257),
     ("magic", 257, 263),
@@ -27,6 +26,8 @@ const FIELDS: [(&str, usize, usize); 17] = [
     ("devminor", 337, 345),
     ("prefix", 345, 500),
     ("padding", 500, 512),
+    // Last: whatever else is wrong makes the sum wrong, too, and should be named.
+    ("chksum", 148, 156),
 ];
 
 /// Why a name may not stand in an archive.
