@@ -65,7 +65,7 @@ impl Job {
 
     fn answer(self, answer: Result<Accepted, SubmitError>) {
         // Whoever went away meanwhile sends the submission again and hears that it is there.
-        drop(self.reply.send(answer));
+        let _gone = self.reply.send(answer);
         drop(self.permit);
     }
 }
@@ -105,9 +105,13 @@ impl Writer {
             match self.next_command() {
                 Ok(Command::Submit(job)) => self.take(job),
                 Ok(Command::Epoch { payload, reply }) => {
-                    // Nobody waits only when the caller panicked; the epoch is durable all the same, and the
-                    // next start finishes it.
-                    drop(reply.send(self.append_epoch(&payload)));
+                    if reply.send(self.append_epoch(&payload)).is_err() {
+                        // The next epoch would be built on a log without this one: a start finishes it instead.
+                        fail_stop(
+                            "an epoch was written for nobody",
+                            &"a defect in the program",
+                        );
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => self.on_beat(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
