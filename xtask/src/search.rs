@@ -141,6 +141,12 @@ fn json_escapes(text: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Where bytes first stand in other bytes.
+#[must_use]
+pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    memmem::find(bytes, needle)
+}
+
 /// Looks through bytes that are in memory already.
 #[must_use]
 pub fn search_bytes(place: &str, bytes: &[u8], forms: &[Form]) -> Vec<Finding> {
