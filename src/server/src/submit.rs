@@ -84,7 +84,7 @@ fn declared_size(headers: &HeaderMap) -> Result<u64, Problem> {
         return Err(Problem::LengthRequired);
     }
     let size = one(headers, &CONTENT_LENGTH)
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
         .ok_or(Problem::Malformed("wanted one Content-Length, in digits"))?
         .parse::<u64>()
         .map_err(|_| Problem::TooLarge)?;
