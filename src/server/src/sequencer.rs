@@ -95,7 +95,7 @@ async fn step(store: &Arc<Store>, signer: &Arc<Signer>, force: &Force, clock: u1
             tracing::error!(%force, error = chain(&error), "no epoch was closed; it is tried again at the next beat");
         }
         Err(error) => {
-            tracing::error!(%force, %error, "closing an epoch failed by a defect in the program")
+            tracing::error!(%force, %error, "closing an epoch failed by a defect in the program");
         }
     }
 }

@@ -1,5 +1,11 @@
 //! What a store does with what it finds at its start: torn tails, rot, missing files, pins, an index that is wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what fails in a helper fails its test"
+)]
+
 mod store_support;
 
 use std::fs;
@@ -251,7 +257,7 @@ fn a_sender_cannot_make_a_torn_tail_look_like_damage() {
     let (_, mut body) = submission(1, 1000);
     for shift in 0..8 {
         body.extend(&frame);
-        body.resize((body.len() + 7) / 8 * 8 + shift, 1);
+        body.resize(body.len().next_multiple_of(8) + shift, 1);
     }
     let h = hafan_envelope::submission::digest(body[..16].try_into().unwrap(), &body[48..]);
     submit_all(&store, &btp, vec![(h, body)])[0]
@@ -369,7 +375,7 @@ fn every_kind_of_wrong_index_is_made_anew() {
     let size = fs::metadata(&db).unwrap().len();
     let damages: [(&str, &dyn Fn()); 7] = [
         ("unclean", &|| {
-            fs::remove_file(config.store_dir.join("clean")).unwrap()
+            fs::remove_file(config.store_dir.join("clean")).unwrap();
         }),
         ("deleted", &|| fs::remove_dir_all(&index).unwrap()),
         ("a file in its place", &|| {
@@ -378,7 +384,7 @@ fn every_kind_of_wrong_index_is_made_anew() {
         }),
         ("emptied", &|| fs::write(&db, b"").unwrap()),
         ("overwritten", &|| {
-            fs::write(&db, vec![0xa5; usize::try_from(size).unwrap()]).unwrap()
+            fs::write(&db, vec![0xa5; usize::try_from(size).unwrap()]).unwrap();
         }),
         ("halved", &|| {
             fs::OpenOptions::new()
@@ -386,10 +392,10 @@ fn every_kind_of_wrong_index_is_made_anew() {
                 .open(&db)
                 .unwrap()
                 .set_len(size / 2)
-                .unwrap()
+                .unwrap();
         }),
         ("settings lost", &|| {
-            fs::write(index.join("conf"), b"?").unwrap()
+            fs::write(index.join("conf"), b"?").unwrap();
         }),
     ];
     for (name, damage) in damages {
@@ -640,7 +646,7 @@ fn a_rotten_submission_is_named_and_others_are_read() {
         patch(&config, 0, start + at, &[bytes[start + at] ^ 1]);
         match store.blob(&btp, &submission(1, 4000).0) {
             Err(ReadError::Rotten { segment: 0, byte }) => {
-                assert_eq!(byte, u64::try_from(start).unwrap())
+                assert_eq!(byte, u64::try_from(start).unwrap());
             }
             other => panic!("{at}: {other:?}"),
         }

@@ -152,7 +152,7 @@ fn grown(
     }
     let mut new = LogView::clone(&old);
     new.grow(&leaves, |tile| {
-        changes.put_tile(force, year, tile.kind, tile.number, tile.bytes)
+        changes.put_tile(force, year, tile.kind, tile.number, tile.bytes);
     });
     let note = signed(&shared.config.log_name, force, year, new.tree(), signer)?;
     new.set_note(note.clone());

@@ -6,7 +6,7 @@
 //! holds no key, keeps no time, and knows no order finer than a batch. Its callers have checked what they hand in;
 //! what is on the disk it trusts only after checking it.
 //!
-//! The shape is kept narrow for a second backend (PostgreSQL with quorum commit: figures.md part 2, section 4): whole
+//! The shape is kept narrow for a second backend (`PostgreSQL` with quorum commit: figures.md part 2, section 4): whole
 //! batches and whole epochs go in, one checkpoint comes out.
 //!
 //! Source: docs/protocol.md sections 4, 5, 6.

@@ -56,7 +56,7 @@ fn check_config(config: &StoreConfig, key_name: &str) -> Result<(), ConfigError>
     let epoch = u64::from(config.leaves_per_epoch) * 66 + 65_536;
     let wanted = SEGMENT_SIZE_BYTES_MIN.max(epoch.next_multiple_of(4096));
     let found = config.segment_size_bytes;
-    if found < wanted || found % 4096 != 0 {
+    if found < wanted || !found.is_multiple_of(4096) {
         return Err(ConfigError::SegmentSize { found, wanted });
     }
     if config.leaves_per_epoch == 0 {
@@ -572,7 +572,7 @@ fn rebuild(
                     .map_err(|error| walk_error(&dir, &frame, error, |error| error))?;
                 }
                 FrameKind::Epoch => {
-                    index_epoch(&read_epoch(&dir, file, &frame)?, &mut views, &mut changes)
+                    index_epoch(&read_epoch(&dir, file, &frame)?, &mut views, &mut changes);
                 }
             }
             apply_when(index, &mut changes, REBUILD_BATCH)
@@ -626,7 +626,7 @@ fn index_epoch(epoch: &Epoch, views: &mut BTreeMap<(Force, u16), LogView>, chang
         }
     }
     view.grow(&epoch.leaves, |tile| {
-        changes.put_tile(force, year, tile.kind, tile.number, tile.bytes)
+        changes.put_tile(force, year, tile.kind, tile.number, tile.bytes);
     });
     if let Ok(leaves @ 1..) = u16::try_from(epoch.leaves.len()) {
         changes.put_epoch(force, year, epoch.first, leaves, &epoch.seed);

@@ -56,7 +56,7 @@ pub(crate) fn keep_room_behind(file: &File, size: u64) -> io::Result<()> {
 
 /// Writes zeros over `offset .. offset + size`, in chunks.
 pub(crate) fn write_zeros(file: &File, offset: u64, size: u64) -> io::Result<()> {
-    const ZEROS: [u8; 65_536] = [0; 65_536];
+    static ZEROS: [u8; 65_536] = [0; 65_536];
     let mut done = 0;
     while done < size {
         let left = usize::try_from(size - done).unwrap_or(usize::MAX);

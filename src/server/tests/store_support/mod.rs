@@ -1,5 +1,11 @@
 //! What the tests of the store share: stores in a folder, submissions, and an independent look at a whole log.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what fails here fails its test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
