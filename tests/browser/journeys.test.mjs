@@ -79,7 +79,11 @@ async function openDrop([force, body]) {
 }
 
 for (const lang of ["en", "cy"]) {
-  for (const [value, route] of [["self", "self"], ["other-unaware", "other"], ["witness", "witness"]]) {
+  for (const [value, route] of [
+    ["self", "self"],
+    ["other-unaware", "other"],
+    ["witness", "witness"],
+  ]) {
     test(`${lang}: ${value} is sent and reads back as typed`, async () => {
       state.drops = [];
       const page = await openForm(lang);
@@ -160,7 +164,10 @@ test("a refusal is said plainly, and the words are still there", async () => {
   await page.context().close();
 });
 
-for (const [kind, said] of [["expired", /out of date/], ["forged", /did not sign/]]) {
+for (const [kind, said] of [
+  ["expired", /out of date/],
+  ["forged", /did not sign/],
+]) {
   test(`a directory that is ${kind} is refused with clear words`, async () => {
     state.directory = (id) => (id === "btp" ? forces[id][kind] : forces[id].good);
     const page = await openForm("en");
@@ -204,10 +211,15 @@ for (const width of [320, 1280]) {
     test(`axe finds nothing and nothing is cut off: ${lang} at ${width} px`, async () => {
       const page = await openForm(lang, { width });
       const look = async (where) => {
-        const result = await page.evaluate(`(async () => { const module = undefined; ${axeSource}; return axe.run(); })()`);
+        const result = await page.evaluate(
+          `(async () => { const module = undefined; ${axeSource}; return axe.run(); })()`,
+        );
         const found = result.violations.map(({ id, nodes }) => `${where}: ${id} ${nodes[0].html}`);
         assert.deepEqual(found, []);
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${where} is too wide`);
+        assert.ok(
+          await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+          `${where} is too wide`,
+        );
       };
       await section(page, "r1");
       await look("r1");
@@ -225,7 +237,12 @@ for (const width of [320, 1280]) {
       await step(page, "send");
       await page.getByTestId("sent").waitFor();
       await look("sent");
-      for (const path of ["/", ...["", "support/", "what-happens/", "stay-safe/", "privacy/", "accessibility/"].map((p) => `/btp/${lang}/${p}`)]) {
+      for (const path of [
+        "/",
+        ...["", "support/", "what-happens/", "stay-safe/", "privacy/", "accessibility/"].map(
+          (p) => `/btp/${lang}/${p}`,
+        ),
+      ]) {
         await page.goto(site.url + path);
         await look(path);
       }

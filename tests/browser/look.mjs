@@ -48,7 +48,7 @@ for (const width of [320, 1280]) {
     await step("support");
     await shoot("support-section");
     await step("return");
-    while ((await page.locator('[data-section="r2"]').isHidden())) await step("back");
+    while (await page.locator('[data-section="r2"]').isHidden()) await step("back");
     await page.check("#r2");
     await step("continue");
     await page.check("#c1-contact");

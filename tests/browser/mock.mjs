@@ -64,7 +64,9 @@ export async function serve(siteDir, state) {
       request.on("data", (part) => parts.push(part));
       request.on("end", () => {
         const body = Buffer.concat(parts);
-        const h = sha256(Buffer.concat([Buffer.from("hafan/blob/v1\0"), body.subarray(0, 16), sha256(body.subarray(48))]));
+        const h = sha256(
+          Buffer.concat([Buffer.from("hafan/blob/v1\0"), body.subarray(0, 16), sha256(body.subarray(48))]),
+        );
         const isRight =
           h.toString("hex") === asked[3] && request.headers["content-type"] === "application/vnd.hafan.submission";
         const status = isRight ? (state.drop?.(asked[1], body) ?? 201) : 400;
@@ -77,7 +79,9 @@ export async function serve(siteDir, state) {
       const file = manifest.files[path] ?? manifest.files["/404.html"];
       const name = manifest.files[path] === undefined ? "/404.html" : path;
       const bytes = readFileSync(join(siteDir, name.endsWith("/") ? `${name}index.html` : name));
-      response.writeHead(manifest.files[path] === undefined ? 404 : 200, { "content-type": file.content_type }).end(bytes);
+      response
+        .writeHead(manifest.files[path] === undefined ? 404 : 200, { "content-type": file.content_type })
+        .end(bytes);
     }
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -47,7 +47,11 @@ function checkTwins(table, path) {
   if (table.status === "authentic" && !table.source) {
     throw new Error(`strings.toml: "${path}" is authentic but names no source`);
   }
-  const holes = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort().join();
+  const holes = (text) =>
+    [...text.matchAll(/\{(\w+)\}/g)]
+      .map((match) => match[1])
+      .sort()
+      .join();
   if (holes(table.en) !== holes(table.cy)) {
     throw new Error(`strings.toml: "${path}" has different {holes} in its two languages`);
   }

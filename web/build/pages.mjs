@@ -37,7 +37,8 @@ function nunjucksEnvironment(strings) {
   const { escape } = nunjucks.lib;
   const text = (lang, key, holes = {}) => {
     const string = strings[key];
-    if (string === undefined) throw new Error(`a template asks for the string "${key}", which strings.toml does not have`);
+    if (string === undefined)
+      throw new Error(`a template asks for the string "${key}", which strings.toml does not have`);
     return string[lang].replace(/\{(\w+)\}/g, (_, name) => holes[name]);
   };
   environment.addGlobal("t", text);

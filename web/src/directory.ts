@@ -32,7 +32,11 @@ export function openDirectory(note: Uint8Array, force: string, root_key: string,
   }
   const { valid_from, valid_until } = directory;
   if (today < valid_from || today >= valid_until) {
-    return { ok: false, why: "expired", detail: `valid from ${valid_from} until before ${valid_until}, today is ${today}` };
+    return {
+      ok: false,
+      why: "expired",
+      detail: `valid from ${valid_from} until before ${valid_until}, today is ${today}`,
+    };
   }
   const intake = directory.intake.find(({ from, until }) => from <= today && today < until);
   if (intake === undefined) {
@@ -71,7 +75,8 @@ function verify(note: Uint8Array, name: string, root_key: string): string {
 function parseVerifierKey(root_key: string, name: string): { id: string; point: Uint8Array } {
   const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(root_key);
   const key = fromBase64(match?.[3] ?? "");
-  if (match?.[1] !== name || key.length !== 33 || key[0] !== 1) throw new Forged(`the pinned key is not one of ${name}`);
+  if (match?.[1] !== name || key.length !== 33 || key[0] !== 1)
+    throw new Forged(`the pinned key is not one of ${name}`);
   const id = bytesToHex(sha256(concatBytes(utf8ToBytes(`${name}\n`), key)).subarray(0, 4));
   if (id !== match[2]) throw new Forged("the pinned key does not have its own key ID");
   return { id, point: key.subarray(1) };
@@ -114,7 +119,11 @@ function parse(text: string, force: string): Directory {
       throw new Forged("the intake keys overlap or leave a gap");
     }
   }
-  return { valid_from: string(object["valid_from"], DATE), valid_until: string(object["valid_until"], DATE), intake: keys };
+  return {
+    valid_from: string(object["valid_from"], DATE),
+    valid_until: string(object["valid_until"], DATE),
+    intake: keys,
+  };
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

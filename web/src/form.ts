@@ -44,7 +44,9 @@ function triageForce(): Force {
 }
 
 function controlsOf({ id }: Question): (HTMLInputElement | HTMLTextAreaElement)[] {
-  return [...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>(`[data-section="${id}"] [name="${id}"]`)];
+  return [
+    ...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>(`[data-section="${id}"] [name="${id}"]`),
+  ];
 }
 
 class Form {
@@ -166,7 +168,11 @@ class Form {
       support: ["return"],
     };
     const own: readonly Action[] = isOptional ? ["continue", "skip"] : ["continue"];
-    showSection(section, actions[section] ?? own, section !== "r1" && (isQuestion || section === "check" || section === "before"));
+    showSection(
+      section,
+      actions[section] ?? own,
+      section !== "r1" && (isQuestion || section === "check" || section === "before"),
+    );
     showHelp(["support", "failed", "blocked"].includes(section), this.#force());
     for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) {
       button.hidden = section === "support" || section === "sending";
@@ -184,7 +190,10 @@ class Form {
     if (this.#section === "check") this.#speakCheck(answers);
     byId("before-promise").hidden = answers.given.get("c1") !== "none";
     byId("failed-why").textContent = text(language, this.#failure);
-    byId("blocked-why").textContent = text(language, `form.blocked.${this.#blocked === "ready" ? "unreachable" : this.#blocked}`);
+    byId("blocked-why").textContent = text(
+      language,
+      `form.blocked.${this.#blocked === "ready" ? "unreachable" : this.#blocked}`,
+    );
     byId("blocked-date").textContent = this.#blocked === "expired" ? shownDate(language) : "";
     byId("blocked-kept").hidden = this.#blocked === "no-root";
     byId("blocked-still").textContent = "";

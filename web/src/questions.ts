@@ -38,9 +38,7 @@ export function isAnswered(answers: Answers, id: string): boolean {
 
 /** The questions that are asked, in order, with these answers. */
 export function asked(questions: readonly Question[], answers: Answers): Question[] {
-  return questions.filter(
-    ({ when }) => when === undefined || when.is.includes(answers.given.get(when.question) ?? ""),
-  );
+  return questions.filter(({ when }) => when === undefined || when.is.includes(answers.given.get(when.question) ?? ""));
 }
 
 export function routeOf(questions: readonly Question[], answers: Answers): Route {

@@ -6,7 +6,10 @@ import type { Submission } from "./submit.ts";
 import type { Reply, Request } from "./worker.ts";
 
 type TrustedTypes = {
-  createPolicy(name: string, rules: { createScriptURL(url: string): string }): {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): {
     createScriptURL(url: string): unknown;
   };
 };

@@ -116,7 +116,8 @@ export function showError(language: Language, id: string, key: string): void {
   const isRadio = control instanceof HTMLInputElement && control.type === "radio";
   const before = isRadio ? control.closest(".govuk-radios") : control;
   before?.before(message);
-  if (!isRadio) control.classList.add(control instanceof HTMLTextAreaElement ? "govuk-textarea--error" : "govuk-input--error");
+  if (!isRadio)
+    control.classList.add(control instanceof HTMLTextAreaElement ? "govuk-textarea--error" : "govuk-input--error");
   describe(isRadio ? control.closest("fieldset") : control, message.id, true);
   window.scrollTo(0, 0);
   byId("errors").focus();
@@ -135,7 +136,9 @@ export function clearError(): void {
 
 function describe(element: Element | null | undefined, id: string, isOn: boolean): void {
   if (element == null) return;
-  const ids = (element.getAttribute("aria-describedby") ?? "").split(" ").filter((other) => other !== "" && other !== id);
+  const ids = (element.getAttribute("aria-describedby") ?? "")
+    .split(" ")
+    .filter((other) => other !== "" && other !== id);
   if (isOn) ids.push(id);
   element.setAttribute("aria-describedby", ids.join(" "));
 }

@@ -84,7 +84,16 @@ for (const name of readdirSync(directoryDir).filter((file) => /^ok.*\.txt$/.test
   });
 }
 
-for (const name of ["changed", "cosigned", "gap", "member-order", "other-key", "unsigned", "white-space", "wrong-root"]) {
+for (const name of [
+  "changed",
+  "cosigned",
+  "gap",
+  "member-order",
+  "other-key",
+  "unsigned",
+  "white-space",
+  "wrong-root",
+]) {
   test(`directory vector ${name} is refused`, async () => {
     const { openDirectory } = await load("directory.ts");
     const { root, note } = readVector(join(directoryDir, `${name}.txt`));
