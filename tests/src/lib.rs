@@ -9,6 +9,7 @@ use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result, anyhow};
 use hafan_envelope::submission::Digest;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use xtask::binaries::Binaries;
 use xtask::demo::{Layout, Settings};
@@ -49,10 +50,31 @@ impl TestServer {
         let binaries = Binaries::built()?;
         let layout = Layout::new(dir, 0);
         layout.make(&binaries, settings)?;
-        fs::write(
-            layout.site().join("index.html"),
-            "<!doctype html><title>test</title>",
-        )?;
+        write_site(&layout)?;
+        Self::serve(layout, binaries)
+    }
+
+    /// The same with the real site of the four forces, for a real browser.
+    ///
+    /// # Errors
+    /// As [`TestServer::start`], or when the site does not build.
+    pub fn start_with_site() -> Result<Self> {
+        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let binaries = Binaries::built()?;
+        let layout = Layout::new(&scratch.path().join("system"), 0);
+        let settings = Settings {
+            forces: xtask::FORCES.map(str::to_owned).to_vec(),
+            ..Settings::small()
+        };
+        layout.make(&binaries, &settings)?;
+        xtask::tools::npm_ci()?;
+        xtask::site::build_demo(&layout.site(), &layout.roots())?;
+        let mut server = Self::serve(layout, binaries)?;
+        server._scratch = Some(scratch);
+        Ok(server)
+    }
+
+    fn serve(layout: Layout, binaries: Binaries) -> Result<Self> {
         let (running, address) = layout.serve(&binaries, Output::Keep)?;
         Ok(Self {
             layout,
@@ -177,6 +199,25 @@ impl TestServer {
             .as_ref()
             .ok_or_else(|| anyhow!("the server does not run"))
     }
+}
+
+/// A site of one page, with the manifest that the server wants.
+fn write_site(layout: &Layout) -> Result<()> {
+    let page = "<!doctype html><html lang=\"en\"><title>Test</title>";
+    let headers = fs::read_to_string(xtask::root().join("web/headers.json"))?;
+    let headers: serde_json::Value = serde_json::from_str(&headers)?;
+    let manifest = serde_json::json!({
+        "version": 1,
+        "headers": headers,
+        "files": {"/": {
+            "sha256": hex::encode(Sha256::digest(page)),
+            "content_type": "text/html; charset=utf-8",
+            "encodings": {},
+        }},
+    });
+    fs::write(layout.site().join("index.html"), page)?;
+    fs::write(layout.site().join("manifest.json"), manifest.to_string())?;
+    Ok(())
 }
 
 /// Sends a submission as docs/protocol.md section 4 wants it, `h` as text so that it may be wrong.

@@ -1,0 +1,254 @@
+//! What no compiler checks: lengths, words that promise instead of doing, links, vectors that nobody reads, commands of the README.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use xtask::process::output;
+use xtask::root;
+
+const LINES_MAX: usize = 600;
+
+/// Words of unfinished work, split so that this file does not hold them.
+const UNFINISHED: [&str; 7] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X:"),
+    concat!("HA", "CK:"),
+    concat!("place", "holder"),
+    concat!("lorem", " ipsum"),
+    concat!("not yet ", "implemented"),
+];
+
+/// Every file that git knows or would take, but for those of other people's making.
+fn our_files() -> Vec<PathBuf> {
+    let listing = output(
+        "git ls-files",
+        Command::new("git").current_dir(root()).args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]),
+    )
+    .unwrap();
+    String::from_utf8(listing)
+        .unwrap()
+        .lines()
+        .map(|name| root().join(name))
+        .filter(|path| path.is_file())
+        .collect()
+}
+
+fn text_of(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_str()?;
+    let known = [
+        "rs", "toml", "md", "mjs", "ts", "njk", "scss", "json", "go", "py",
+    ];
+    known
+        .contains(&extension)
+        .then(|| fs::read_to_string(path).unwrap())
+}
+
+fn is_vector(path: &Path) -> bool {
+    path.starts_with(root().join("tests/vectors"))
+}
+
+#[test]
+fn no_source_file_is_over_600_lines() {
+    let long: Vec<_> = our_files()
+        .into_iter()
+        .filter(|path| {
+            path.extension().is_some_and(|ext| {
+                ["rs", "ts", "mjs", "go", "py"]
+                    .iter()
+                    .any(|known| ext == *known)
+            })
+        })
+        .filter(|path| lines_but_tests(&fs::read_to_string(path).unwrap()) > LINES_MAX)
+        .collect();
+    assert_eq!(long, Vec::<PathBuf>::new());
+}
+
+/// A file's own tests stand at its end and are not counted.
+fn lines_but_tests(text: &str) -> usize {
+    text.lines()
+        .take_while(|line| *line != "#[cfg(test)]")
+        .count()
+}
+
+#[test]
+fn nothing_is_left_unfinished_in_words() {
+    let mut found = Vec::new();
+    for path in our_files() {
+        let generated = path.ends_with("package-lock.json") || is_vector(&path);
+        let Some(text) = text_of(&path).filter(|_| !generated) else {
+            continue;
+        };
+        for (number, line) in text.lines().enumerate() {
+            for word in UNFINISHED {
+                if line.contains(word) {
+                    found.push(format!("{}:{}: {word}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn no_file_names_the_host_of_a_package_registry() {
+    let hosts = [
+        concat!("registry.", "npmjs.org"),
+        concat!("index.", "crates.io"),
+        concat!("static.", "crates.io"),
+        concat!("files.", "pythonhosted.org"),
+        concat!("proxy.", "golang.org"),
+    ];
+    let mut found = Vec::new();
+    for path in our_files() {
+        // Cargo.lock names its index by a fixed string of cargo's own.
+        let Some(text) = text_of(&path) else { continue };
+        for host in hosts {
+            if text.contains(host) {
+                found.push(format!("{}: {host}", path.display()));
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut dead = Vec::new();
+    for path in our_files() {
+        if path.extension().is_none_or(|ext| ext != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for target in links(&text) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let linked = if file.is_empty() {
+                path.clone()
+            } else {
+                path.parent().unwrap().join(file)
+            };
+            let lives = linked.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&linked).unwrap()).any(|found| found == anchor));
+            if !lives {
+                dead.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert_eq!(dead, Vec::<String>::new());
+}
+
+#[test]
+fn the_check_of_links_sees_one() {
+    let text = "see [a](docs/a.md#the-end) and `[code](no)` and [b](https://example.org)";
+    assert_eq!(links(text), ["docs/a.md#the-end"]);
+    assert_eq!(anchors("# The end!\ntext").next().unwrap(), "the-end");
+}
+
+/// Relative targets of `[text](target)`, but for those in code.
+fn links(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        if fenced {
+            continue;
+        }
+        for prose in line.split('`').step_by(2) {
+            for part in prose.split("](").skip(1) {
+                let target = part.split(')').next().unwrap();
+                if !target.contains("://") && !target.starts_with("mailto:") {
+                    found.push(target);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The anchors of a document's headings.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    text.lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            line.trim_start_matches('#')
+                .trim()
+                .to_lowercase()
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+                .map(|c| if c == ' ' { '-' } else { c })
+                .collect()
+        })
+}
+
+#[test]
+fn every_vector_is_read_by_a_test() {
+    let sources: Vec<String> = our_files()
+        .into_iter()
+        .filter(|path| !is_vector(path))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|ext| ["rs", "mjs", "ts"].iter().any(|known| ext == *known))
+        })
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    // A folder that a test reads whole is named as `vectors/NAME`; so is a file that it reads alone.
+    let mut unread = Vec::new();
+    for entry in fs::read_dir(root().join("tests/vectors")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let named = [format!("vectors/{name}"), format!("\"{name}\"")];
+        if name != "README.md"
+            && !sources
+                .iter()
+                .any(|source| named.iter().any(|n| source.contains(n)))
+        {
+            unread.push(name);
+        }
+    }
+    assert_eq!(unread, Vec::<String>::new());
+}
+
+#[test]
+fn every_command_of_the_readme_exists() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let xtask = fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    let commands: Vec<&str> = readme
+        .split("cargo xtask ")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next())
+        .collect();
+    assert!(
+        commands.contains(&"demo") && commands.contains(&"test"),
+        "{commands:?}"
+    );
+    for command in commands {
+        let mut variant = command.to_owned();
+        variant[..1].make_ascii_uppercase();
+        assert!(
+            xtask.contains(&format!("Command::{variant}")),
+            "cargo xtask {command}"
+        );
+    }
+}
+
+#[test]
+fn the_protocol_and_the_constants_agree() {
+    let protocol = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
+    let header = hafan_envelope::HEADER_SIZE_BYTES;
+    assert!(protocol.contains(&format!("The header is {header} bytes")));
+    let entry = hafan_tlog::ENTRY_SIZE_BYTES;
+    assert!(protocol.contains(&format!("leaf (log entry), {entry} bytes")));
+    assert_eq!(
+        hafan_envelope::SIZE_CLASSES.map(u64::trailing_zeros),
+        [16, 17, 18, 19, 20, 21, 22, 23, 24, 25]
+    );
+    assert!(protocol.contains("64 KiB (2^16) ≤ 2^k ≤ 32 MiB (2^25)"));
+}
