@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::store::{EpochError, Store};
+use crate::telemetry::{Event, log};
 
 /// The year of the clock, UTC.
 #[must_use]
@@ -33,11 +34,7 @@ pub fn log_year(clock: u16, newest: Option<u16>) -> u16 {
         Some(newest) if clock <= newest => newest,
         Some(newest) if clock == newest.saturating_add(1) => clock,
         Some(newest) => {
-            tracing::warn!(
-                clock,
-                newest,
-                "the clock's year does not follow the newest log's: set the clock"
-            );
+            log(&Event::YearRefused { clock, newest });
             newest
         }
     }
@@ -91,25 +88,12 @@ async fn step(store: &Arc<Store>, signer: &Arc<Signer>, force: &Force, clock: u1
     });
     match closed.await {
         Ok(Ok(()) | Err(EpochError::ShuttingDown)) => {}
-        Ok(Err(error)) => {
-            tracing::error!(%force, error = chain(&error), "no epoch was closed; it is tried again at the next beat");
-        }
-        Err(error) => {
-            tracing::error!(%force, %error, "closing an epoch failed by a defect in the program");
-        }
+        Ok(Err(error)) => log(&Event::EpochNotClosed {
+            force,
+            error: &error,
+        }),
+        Err(_panicked) => log(&Event::EpochFault { force }),
     }
-}
-
-/// An error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::time::Duration;
 use hafan_directory::Force;
 use hafan_tlog::Signer;
 use http::HeaderValue;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +29,13 @@ use crate::sequencer;
 use crate::site::{Site, SiteError};
 use crate::store::{CreateError, OpenError, OpenProgress, Store};
 use crate::telemetry::{Event, log};
+
+/// Exit code: usage or configuration.
+const USAGE: u8 = 2;
+/// Exit code: what is needed cannot be reached, read or written.
+const UNREADABLE: u8 = 3;
+/// Exit code: refused for safety.
+const REFUSED: u8 = 4;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +72,24 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Open(#[from] OpenError),
+    /// The store's folder takes no files.
+    #[error(
+        "cannot write in store_dir {path}: `hafan init` makes it; check its owner and that its disk is mounted for writing"
+    )]
+    StoreDir {
+        /// The folder.
+        path: PathBuf,
+        /// From the operating system.
+        source: io::Error,
+    },
+    /// The store's file system has no `O_TMPFILE`.
+    #[error(
+        "the file system of store_dir {path} cannot hold files without a name (O_TMPFILE), which large submissions need on their way in: use ext4, XFS or Btrfs"
+    )]
+    NoUnnamedFiles {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -77,27 +104,83 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The command's exit code: 2 configuration, 3 cannot reach or read, 4 refused for safety.
+    /// The command's exit code: 2 usage or configuration, 3 cannot reach, read or write, 4 refused for safety.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Config(ConfigError::Toml { .. } | ConfigError::Option { .. })
+            | Self::Key(KeyFileError::Name(_))
+            | Self::Process(ProcessError::Descriptors { .. })
+            | Self::Create(CreateError::Config(_) | CreateError::LogName { .. })
+            | Self::Open(OpenError::Config(_)) => USAGE,
+            Self::Key(KeyFileError::Make { source, .. }) | Self::VerifierFile { source, .. } => {
+                code_of_make(source)
+            }
             Self::Config(ConfigError::Read { .. })
             | Self::Key(KeyFileError::Read { .. })
-            | Self::VerifierFile { .. }
             | Self::Directory(DirectoryError::Read { .. })
             | Self::Site(SiteError::Read { .. })
-            | Self::Listen(_)
+            | Self::Process(ProcessError::System { .. })
+            | Self::Create(CreateError::Io { .. } | CreateError::Full { .. })
+            | Self::Open(
+                OpenError::Io { .. }
+                | OpenError::NotAStore { .. }
+                | OpenError::IndexRoom { .. }
+                | OpenError::Index { .. },
+            )
+            | Self::Listen(ListenError::Bind { .. })
+            | Self::StoreDir { .. }
             | Self::Runtime(_)
-            | Self::SequencerEnded => 3,
-            Self::Config(_) | Self::Key(KeyFileError::Name(_)) => 2,
-            Self::Key(_)
+            | Self::SequencerEnded => UNREADABLE,
+            Self::Key(KeyFileError::Mode { .. } | KeyFileError::Form { .. })
             | Self::Directory(_)
             | Self::Site(_)
             | Self::Headers(_)
-            | Self::Process(_)
-            | Self::Create(_)
-            | Self::Open(_) => 4,
+            | Self::Create(CreateError::NotEmpty { .. } | CreateError::Pinned { .. })
+            | Self::Open(_)
+            | Self::Listen(ListenError::NotASocket(_))
+            | Self::NoUnnamedFiles { .. } => REFUSED,
         }
+    }
+}
+
+/// What is there already is never written over; anything else in the way is the system's.
+fn code_of_make(source: &io::Error) -> u8 {
+    if source.kind() == io::ErrorKind::AlreadyExists {
+        REFUSED
+    } else {
+        UNREADABLE
+    }
+}
+
+/// Refuses a file system that cannot hold files without a name: large submissions go to them as they come in, and
+/// one with a name would outlast a power cut.
+fn check_unnamed_files(store_dir: &Path) -> Result<(), StartError> {
+    let made = openat(
+        CWD,
+        store_dir,
+        OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+        Mode::RUSR | Mode::WUSR,
+    );
+    let path = store_dir.to_owned();
+    match made {
+        Ok(_closed_and_gone) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+            Err(StartError::NoUnnamedFiles { path })
+        }
+        Err(error) => Err(StartError::StoreDir {
+            path,
+            source: error.into(),
+        }),
+    }
+}
+
+/// The folder itself, or the one that it is to be made in.
+fn existing_folder_of(dir: &Path) -> &Path {
+    match dir.parent() {
+        Some(parent) if !dir.exists() && parent != Path::new("") => parent,
+        Some(_) if !dir.exists() => Path::new("."),
+        Some(_) | None => dir,
     }
 }
 
@@ -133,6 +216,7 @@ fn write_verifier(key_path: &Path, signer: &Signer) -> Result<String, StartError
 pub fn init(config_path: &Path) -> Result<String, StartError> {
     let config = Config::read(config_path)?;
     let forces: Vec<Force> = config.roots()?.into_keys().collect();
+    check_unnamed_files(existing_folder_of(&config.store_dir))?;
     let key_path = &config.log_key_path;
     let (signer, made) = if key_path.exists() {
         (keyfile::read(key_path, &config.log_name)?, false)
@@ -199,6 +283,7 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     let ready = read_all(config_path)?;
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
+    check_unnamed_files(&ready.config.store_dir)?;
     let store = Store::open(
         &ready.config.store(forces),
         &ready.signer.verifier(),
@@ -360,5 +445,44 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_unnamed_files_is_refused_by_name() {
+        let error = check_unnamed_files(Path::new("/proc")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("the file system of store_dir /proc cannot hold files without a name"),
+            "{error}"
+        );
+        assert_eq!(error.exit_code(), REFUSED);
+    }
+
+    #[test]
+    fn a_missing_folder_is_not_taken_for_a_file_system() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = check_unnamed_files(&dir.path().join("store")).unwrap_err();
+        assert!(matches!(error, StartError::StoreDir { .. }), "{error}");
+        assert_eq!(error.exit_code(), UNREADABLE);
+        assert!(check_unnamed_files(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_refused_and_what_the_system_denies_is_not() {
+        let of = |kind: io::ErrorKind| {
+            StartError::Key(KeyFileError::Make {
+                path: "log.key".into(),
+                source: kind.into(),
+            })
+            .exit_code()
+        };
+        assert_eq!(of(io::ErrorKind::AlreadyExists), REFUSED);
+        assert_eq!(of(io::ErrorKind::PermissionDenied), UNREADABLE);
     }
 }

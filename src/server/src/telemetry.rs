@@ -1,13 +1,16 @@
 //! What the server writes down: lifecycle events, as JSON lines on stderr, dated to the day.
 //!
 //! Nothing is written for a request: no address, agent, path, body, length or time. Only a [`LogSafe`] value can be
-//! logged, and [`Event`] is the only such type here, so what may be written is the list below.
+//! logged, and [`Event`] is the only such type, so what may be written is the list below. No other module writes a line.
 
-use std::fmt;
+use std::error::Error;
+use std::{fmt, io};
 
 use hafan_directory::Force;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::store::EpochError;
 
 /// Marks types that hold nothing about a reporter. It has no blanket implementation; each one is reviewed.
 pub trait LogSafe: fmt::Display {}
@@ -32,6 +35,35 @@ pub enum Event<'a> {
         force: &'a Force,
         /// Why; directories are public.
         why: String,
+    },
+    /// The clock's year does not follow the newest log's; the newest log goes on.
+    YearRefused {
+        /// The clock's.
+        clock: u16,
+        /// The newest log's.
+        newest: u16,
+    },
+    /// An epoch was not closed; it is tried again at the next beat.
+    EpochNotClosed {
+        /// Whose log.
+        force: &'a Force,
+        /// Why.
+        error: &'a EpochError,
+    },
+    /// An epoch was not closed for a fault in the code, whose place has been written already.
+    EpochFault {
+        /// Whose log.
+        force: &'a Force,
+    },
+    /// The store is closed and durable, but not marked so.
+    CleanStopNotMarked {
+        /// From the operating system.
+        error: &'a io::Error,
+    },
+    /// The index is not closed; it holds nothing that the segments do not.
+    IndexNotClosed {
+        /// From the index, which knows of its own files only.
+        error: &'a (dyn Error + 'a),
     },
     /// The log is no longer continued; the server stops.
     SequencerEnded,
@@ -63,12 +95,48 @@ impl fmt::Display for Event<'_> {
                     "directory of {force} refused, the one before it stays: {why}"
                 )
             }
+            Self::YearRefused { clock, newest } => write!(
+                f,
+                "the clock says {clock} and the newest log is that of {newest}, which goes on: set the clock"
+            ),
+            Self::EpochNotClosed { force, error } => {
+                write!(
+                    f,
+                    "no epoch of {force} was closed, it is tried again at the next beat: "
+                )?;
+                chain(f, error)
+            }
+            Self::EpochFault { force } => {
+                write!(
+                    f,
+                    "no epoch of {force} was closed for a fault in the code, it is tried again at the next beat"
+                )
+            }
+            Self::CleanStopNotMarked { error } => write!(
+                f,
+                "cannot mark the clean stop, the next start makes the index anew: {error}"
+            ),
+            Self::IndexNotClosed { error } => {
+                f.write_str("cannot close the index, the next start makes it anew: ")?;
+                chain(f, *error)
+            }
             Self::SequencerEnded => f.write_str("the log is no longer continued, stopping"),
             Self::Draining => f.write_str("no new connections, finishing what is open"),
             Self::Stopped => f.write_str("stopped"),
             Self::Fault { file, line } => write!(f, "fault in the code at {file}:{line}"),
         }
     }
+}
+
+/// An error and its causes, on one line.
+fn chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(f, ": {error}")?;
+        cause = error.source();
+    }
+    Ok(())
 }
 
 /// Writes one event.
@@ -83,7 +151,7 @@ pub fn start() {
         .with_timer(Day)
         .with_target(false)
         .with_level(false)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .finish();
     // Another subscriber is there only in tests, which read no log.
     let _already = tracing::subscriber::set_global_default(writer);
@@ -100,6 +168,8 @@ impl FormatTime for Day {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[test]
@@ -107,6 +177,56 @@ mod tests {
         let mut text = String::new();
         Day.format_time(&mut Writer::new(&mut text)).unwrap();
         assert_eq!(text.len(), "2026-11-23".len());
+    }
+
+    #[test]
+    fn no_other_module_writes_a_line() {
+        fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    sources(&path, found);
+                } else {
+                    found.push(path);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut found,
+        );
+        assert!(found.len() > 30, "only {} files", found.len());
+        for path in found {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // The store's own warnings at a clean stop go the same way once its code calls `log`.
+            let ours = path.ends_with("src/telemetry.rs") || path.ends_with("store/mod.rs");
+            for writer in ["tracing::", "use tracing", "println!", "eprintln!"] {
+                assert!(
+                    ours || !text.contains(writer),
+                    "{} has {writer}",
+                    path.display()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_is_written_with_its_causes() {
+        let force: Force = "btp".parse().unwrap();
+        let error = EpochError::Pin {
+            path: "pinned/btp".into(),
+            source: io::Error::other("the disk is gone"),
+        };
+        let event = Event::EpochNotClosed {
+            force: &force,
+            error: &error,
+        };
+        assert_eq!(
+            event.to_string(),
+            "no epoch of btp was closed, it is tried again at the next beat: \
+             cannot read or write pinned/btp: the disk is gone"
+        );
     }
 
     #[test]
