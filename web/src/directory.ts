@@ -4,6 +4,7 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bech32 } from "@scure/base";
 
 export type IntakeKey = {
   readonly id: string;
@@ -16,7 +17,8 @@ export type Opened =
   | { readonly ok: true; readonly key: IntakeKey }
   | { readonly ok: false; readonly why: "forged" | "expired"; readonly detail: string };
 
-const NOTE_SIZE_BYTES_MAX = 1 << 20;
+/** As src/directory has it: about 120 weeks of intake keys. */
+const NOTE_SIZE_BYTES_MAX = 1 << 18;
 const FIRST_LINE = "hafan directory v1\n";
 
 class Forged extends Error {}
@@ -61,7 +63,8 @@ function verify(note: Uint8Array, name: string, root_key: string): string {
   const line = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(whole.slice(split + 2));
   if (line?.[1] !== name) throw new Forged(`want exactly one signature, by ${name}`);
 
-  const key = parseVerifierKey(root_key, name);
+  const key = parseVerifierKey(root_key);
+  if (key.name !== name) throw new Forged(`the pinned key is not one of ${name}`);
   const bytes = fromBase64(line[2] ?? "");
   if (bytes.length !== 68) throw new Forged(`the signature is ${bytes.length} bytes, want 68`);
   if (bytesToHex(bytes.subarray(0, 4)) !== key.id) throw new Forged("the signature is by another key");
@@ -71,15 +74,17 @@ function verify(note: Uint8Array, name: string, root_key: string): string {
   return text;
 }
 
+type VerifierKey = { readonly name: string; readonly id: string; readonly point: Uint8Array };
+
 /** `name+hex key ID+base64(01 || key)`, C2SP signed-note. */
-function parseVerifierKey(root_key: string, name: string): { id: string; point: Uint8Array } {
-  const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(root_key);
+function parseVerifierKey(text: string): VerifierKey {
+  const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(text);
+  const name = match?.[1] ?? "";
   const key = fromBase64(match?.[3] ?? "");
-  if (match?.[1] !== name || key.length !== 33 || key[0] !== 1)
-    throw new Forged(`the pinned key is not one of ${name}`);
+  if (key.length !== 33 || key[0] !== 1) throw new Forged("a verifier key is not an Ed25519 one");
   const id = bytesToHex(sha256(concatBytes(utf8ToBytes(`${name}\n`), key)).subarray(0, 4));
-  if (id !== match[2]) throw new Forged("the pinned key does not have its own key ID");
-  return { id, point: key.subarray(1) };
+  if (id !== match?.[2]) throw new Forged("a verifier key does not have its own key ID");
+  return { name, id, point: key.subarray(1) };
 }
 
 function fromBase64(text: string): Uint8Array {
@@ -89,10 +94,12 @@ function fromBase64(text: string): Uint8Array {
 }
 
 type Directory = {
-  valid_from: string;
-  valid_until: string;
-  intake: { id: string; recipient: string; from: string; until: string }[];
+  readonly valid_from: string;
+  readonly valid_until: string;
+  readonly intake: readonly Intake[];
 };
+
+type Intake = { readonly id: string; readonly recipient: string; readonly from: string; readonly until: string };
 
 /** Parses signed text; what does not have exactly the protocol's shape is refused, signed or not. */
 function parse(text: string, force: string): Directory {
@@ -102,31 +109,65 @@ function parse(text: string, force: string): Directory {
   if (JSON.stringify(json) !== line) throw new Forged("the directory is not canonical");
   const object = record(json, "directory", MEMBERS);
   if (object["force"] !== force) throw new Forged("the directory is of another force");
-  const intake = object["intake"];
-  if (!Array.isArray(intake) || intake.length === 0) throw new Forged("the directory has no intake key");
-  const keys = intake.map((entry: unknown) => {
-    const key = record(entry, "intake key", ["id", "recipient", "from", "until"]);
-    return {
-      id: string(key["id"], /^\d{4}-W\d{2}$/),
-      recipient: string(key["recipient"], /^age1pq1[02-9ac-hj-np-z]+$/),
-      from: string(key["from"], DATE),
-      until: string(key["until"], DATE),
-    };
-  });
-  for (const [index, key] of keys.entries()) {
-    const next = keys[index + 1];
-    if (key.from >= key.until || (next !== undefined && next.from !== key.until)) {
-      throw new Forged("the intake keys overlap or leave a gap");
-    }
-  }
-  return {
-    valid_from: string(object["valid_from"], DATE),
-    valid_until: string(object["valid_until"], DATE),
-    intake: keys,
-  };
+  integer(object["sequence"], Number.MAX_SAFE_INTEGER);
+  const valid_from = date(object["valid_from"]);
+  const valid_until = date(object["valid_until"]);
+  if (valid_from >= valid_until) throw new Forged("the directory ends before it begins");
+  if (object["replies"] !== null || object["police_suspect"] !== null) throw new Forged("a member is not yet in use");
+  const log = parseVerifierKey(string(object["log"]));
+  if (!/^[^/]+\/hafan$/.test(log.name)) throw new Forged("the log's key is not named as a log");
+  checkContact(object["contact"]);
+  checkCouriers(object["couriers"], force, log);
+  return { valid_from, valid_until, intake: parseIntake(object["intake"]) };
 }
 
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
+/** One key a week, Monday to Monday, named by its ISO week, without gap, each with a recipient of its own. */
+function parseIntake(value: unknown): Intake[] {
+  const keys = list(value).map((entry) => {
+    const key = record(entry, "intake key", ["id", "recipient", "from", "until"]);
+    const from = date(key["from"]);
+    const until = date(key["until"]);
+    if (daysOf(from) % 7 !== MONDAY || daysOf(until) - daysOf(from) !== 7)
+      throw new Forged("an intake key is not of one week");
+    if (key["id"] !== isoWeek(from)) throw new Forged("the id of an intake key is not its ISO week");
+    return { id: isoWeek(from), recipient: recipient(key["recipient"]), from, until };
+  });
+  if (keys.length === 0) throw new Forged("the directory has no intake key");
+  if (keys.some(({ from }, index) => index > 0 && keys[index - 1]?.until !== from)) {
+    throw new Forged("the intake keys overlap or leave a gap");
+  }
+  if (new Set(keys.map((key) => key.recipient)).size !== keys.length) throw new Forged("two weeks have one recipient");
+  return keys;
+}
+
+function checkContact(value: unknown): void {
+  const contact = record(value, "contact", ["threshold", "recipients"]);
+  const officers = list(contact["recipients"]).map(recipient);
+  const threshold = integer(contact["threshold"], officers.length);
+  if ((threshold === 0) !== (officers.length === 0)) throw new Forged("the contact's threshold is 0");
+  if (new Set(officers).size !== officers.length) throw new Forged("one officer stands twice in the contact");
+}
+
+/** Each courier has a name of this force, and a name and a key that no other has, nor the log. */
+function checkCouriers(value: unknown, force: string, log: VerifierKey): void {
+  const couriers = list(value).map((entry) => parseVerifierKey(string(entry)));
+  for (const { name } of couriers) {
+    const number = /^courier-([1-9][0-9]{0,4})$/.exec(
+      name.startsWith(`hafan/${force}/`) ? name.slice(force.length + 7) : "",
+    );
+    if (number === null || Number(number[1]) > COURIER_MAX)
+      throw new Forged("a courier is not named as one of this force");
+  }
+  const names = new Set(couriers.map(({ name }) => name));
+  const points = new Set([log, ...couriers].map(({ point }) => bytesToHex(point)));
+  if (names.size !== couriers.length || points.size !== couriers.length + 1)
+    throw new Forged("a courier is not its own");
+}
+
+const COURIER_MAX = 65_535;
+const DAY_MS = 86_400_000;
+/** The first day of 1970 was a Thursday: days since then that leave 4 when divided by 7 are Mondays. */
+const MONDAY = 4;
 const MEMBERS = [
   "force",
   "sequence",
@@ -141,13 +182,66 @@ const MEMBERS = [
 ];
 
 function record(value: unknown, what: string, members: string[]): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Object.keys(value).join() !== members.join()) {
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Array.isArray(value) ||
+    Object.keys(value).join() !== members.join()
+  ) {
     throw new Forged(`the ${what} does not have the members wanted`);
   }
   return value as Record<string, unknown>;
 }
 
-function string(value: unknown, shape: RegExp): string {
-  if (typeof value !== "string" || !shape.test(value)) throw new Forged("a member of the directory has another shape");
+function list(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new Forged("a member of the directory is not a list");
   return value;
 }
+
+function string(value: unknown): string {
+  if (typeof value !== "string") throw new Forged("a member of the directory is not text");
+  return value;
+}
+
+function integer(value: unknown, max: number): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > max) {
+    throw new Forged("a number of the directory is out of range");
+  }
+  return value;
+}
+
+/** YYYY-MM-DD, a day that there is. */
+function date(value: unknown): string {
+  const text = string(value);
+  const day =
+    /^\d{4}-\d{2}-\d{2}$/.test(text) && !text.startsWith("0000") ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== text) throw new Forged("a date is not one");
+  return text;
+}
+
+function daysOf(day: string): number {
+  return Date.parse(`${day}T00:00:00Z`) / DAY_MS;
+}
+
+/** ISO 8601: the week belongs to the year of its Thursday. */
+function isoWeek(monday: string): string {
+  const thursday = new Date((daysOf(monday) + 3) * DAY_MS);
+  const year = thursday.getUTCFullYear();
+  const week = Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * DAY_MS)) + 1;
+  return `${String(year).padStart(4, "0")}-W${String(week).padStart(2, "0")}`;
+}
+
+/** A hybrid recipient in the one form that its key has (C2SP age): lower-case Bech32 of 1,216 bytes. */
+function recipient(value: unknown): string {
+  const text = string(value);
+  if (text.length !== RECIPIENT_LENGTH || !text.startsWith("age1pq1"))
+    throw new Forged("a recipient is not an age1pq1 key");
+  const { prefix, words } = bech32.decode(text as `${string}1${string}`, false);
+  if (prefix !== "age1pq" || bech32.encode(prefix, bech32.toWords(bech32.fromWords(words)), false) !== text) {
+    throw new Forged("a recipient is not in the one form that it has");
+  }
+  return text;
+}
+
+/** `age1pq1`, 1,216 bytes in characters of five bits, six of checksum. */
+const RECIPIENT_LENGTH = 7 + Math.ceil((1216 * 8) / 5) + 6;
