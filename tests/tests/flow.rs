@@ -2,6 +2,12 @@
 //!
 //! Read this first to see how the parts meet. The browser's half of the way is `cargo xtask demo --once`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails as loudly as the test"
+)]
+
 #[path = "../oracles/mod.rs"]
 mod oracles;
 

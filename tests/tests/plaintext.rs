@@ -1,6 +1,12 @@
 //! What is typed in a real browser is nowhere in the middle: not in the store's files, the server's output, its memory, or on
 //! the stick; in no form. The search is shown to find each form where it was planted.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails as loudly as the test"
+)]
+
 use std::fs;
 use std::time::{Duration, Instant};
 
