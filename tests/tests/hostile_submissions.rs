@@ -1,6 +1,7 @@
 //! Wrong, cut, doubled, oversized, mistyped and misaddressed submissions over real sockets: each has its documented
 //! status and problem type (docs/protocol.md section 4), carries every header, and leaves the server as it was.
 
+#[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 
 use std::io::{Read as _, Write as _};

@@ -1,5 +1,6 @@
 //! Connections that are silent, slow or unfinished are closed, and a large body does not grow the server's memory.
 
+#[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 
 use std::io::{Read as _, Write as _};

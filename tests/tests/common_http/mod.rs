@@ -1,23 +1,47 @@
-//! A server on loopback with a site of one page and a directory signed here: all that tests of HTTP need.
+//! A server on loopback with a small site and directories signed here: all that tests of HTTP need.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use hafan_directory::{Contact, Contents, Directory, IntakeKey, Recipient, root_key_name};
 use hafan_tlog::Signer;
 use jiff::ToSpan as _;
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
+use sha2::{Digest as _, Sha256};
 use xtask::binaries::Binaries;
+use xtask::http::Answer;
 use xtask::process::guarded;
 
-/// The server's program, its folders, its process.
+/// The forces that are served.
+pub(crate) const FORCES: [&str; 2] = ["btp", "leicestershire"];
+
+/// The start page of the site.
+pub(crate) const PAGE: &str = "<!doctype html><title>Start</title>";
+/// The same for who names `br`: any bytes, since the server passes them on.
+pub(crate) const PAGE_BR: &str = "start as brotli";
+/// The same for who names `gzip`.
+pub(crate) const PAGE_GZIP: &str = "start as gzip";
+/// The page of a 404.
+pub(crate) const PAGE_404: &str = "<!doctype html><title>Not here</title>";
+
+/// A server's folders and configuration.
+pub(crate) struct Laid {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) program: PathBuf,
+    /// The log's verification key.
+    pub(crate) vkey: String,
+}
+
+/// A server's process.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// When the configuration has `admin_listen`.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) process: Child,
-    _dir: tempfile::TempDir,
+    pub(crate) laid: Laid,
 }
 
 impl Drop for Server {
@@ -27,8 +51,40 @@ impl Drop for Server {
     }
 }
 
-/// Lays a server for `btp` out and starts it.
+/// How a command ended that was to be refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: Option<i32>,
+    /// The lines of stderr that are for people.
+    pub(crate) said: String,
+}
+
+/// The root key of a force.
+pub(crate) fn root(force: &str) -> Signer {
+    let seed = if force == "btp" { 7 } else { 8 };
+    Signer::from_seed(&format!("hafan/{force}/root"), &[seed; 32]).unwrap()
+}
+
+/// The one courier of a force.
+pub(crate) fn courier(force: &str) -> Signer {
+    let seed = if force == "btp" { 21 } else { 22 };
+    Signer::from_seed(&format!("hafan/{force}/courier-1"), &[seed; 32]).unwrap()
+}
+
+/// Today, UTC.
+pub(crate) fn today() -> Date {
+    jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date()
+}
+
+/// Lays a server out and starts it.
 pub(crate) fn start() -> Server {
+    lay_out("").serve()
+}
+
+/// Keys, directories, site, configuration and store; `more` is TOML put before the configuration's forces.
+pub(crate) fn lay_out(more: &str) -> Laid {
     let dir = tempfile::tempdir().unwrap();
     let program = Binaries::built().unwrap().server();
     let vkey = said(
@@ -36,48 +92,141 @@ pub(crate) fn start() -> Server {
             .args(["log-key", "--log-name", "test.invalid/hafan", "--out"])
             .arg(dir.path().join("log.key")),
     );
-    let root = Signer::from_seed("hafan/btp/root", &[7; 32]).unwrap();
-    fs::create_dir(dir.path().join("directories")).unwrap();
-    fs::write(
-        dir.path().join("directories/btp.directory"),
-        directory(&vkey, &root),
-    )
-    .unwrap();
-    site(&dir.path().join("site"));
-    let config = dir.path().join("config.toml");
-    let text = format!(
-        "listen = \"127.0.0.1:0\"\nlog_name = \"test.invalid/hafan\"\nlog_key_path = \"log.key\"\n\
-         store_dir = \"store\"\npinned_dir = \"pinned\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
-         epoch_s = 1\nintake_batch_ms = 20\n[forces.btp]\nroot = \"{}\"\n",
-        root.verifier()
-    );
-    fs::write(&config, text).unwrap();
-    said(
-        Command::new(&program)
-            .args(["init", "--config"])
-            .arg(&config),
-    );
-    let mut process = guarded(&program)
-        .args(["serve", "--config"])
-        .arg(&config)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line
-        .trim()
-        .strip_prefix("listening on ")
-        .unwrap()
-        .parse()
-        .unwrap();
-    Server {
-        address,
-        process,
-        _dir: dir,
+    let laid = Laid { dir, program, vkey };
+    fs::create_dir(laid.path("directories")).unwrap();
+    for force in FORCES {
+        laid.issue(force, 1, today());
     }
+    site(&laid.path("site"));
+    laid.configure(more);
+    let init = laid.command("init");
+    assert_eq!(init.0, Some(0), "{}", init.1);
+    laid
+}
+
+impl Laid {
+    /// A path in its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let mut text = format!(
+            "listen = \"127.0.0.1:0\"\nlog_name = \"test.invalid/hafan\"\nlog_key_path = \"log.key\"\n\
+             store_dir = \"store\"\npinned_dir = \"pinned\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
+             epoch_s = 1\nintake_batch_ms = 20\n{more}\n"
+        );
+        for force in FORCES {
+            let root = root(force).verifier();
+            text.push_str(&format!("[forces.{force}]\nroot = \"{root}\"\n"));
+        }
+        fs::write(self.path("config.toml"), text).unwrap();
+    }
+
+    /// Issues a force's directory for the week of a day.
+    pub(crate) fn issue(&self, force: &str, sequence: u64, day: Date) {
+        let path = self.path("directories").join(format!("{force}.directory"));
+        fs::write(path, directory(force, sequence, day, &self.vkey)).unwrap();
+    }
+
+    /// Runs a command of the server's program to its end: its exit code, and what it said.
+    pub(crate) fn command(&self, verb: &str) -> (Option<i32>, String) {
+        let output = Command::new(&self.program)
+            .args([verb, "--config"])
+            .arg(self.path("config.toml"))
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    /// Starts a server that is to refuse, and waits for its end.
+    pub(crate) fn refused(&self) -> Refused {
+        let (code, text) = self.command("serve");
+        let said = text
+            .lines()
+            .filter(|line| !line.starts_with('{'))
+            .collect::<Vec<_>>()
+            .join("\n");
+        Refused { code, said }
+    }
+
+    /// Starts the server and waits until it listens.
+    pub(crate) fn serve(self) -> Server {
+        let mut process = guarded(&self.program)
+            .args(["serve", "--config"])
+            .arg(self.path("config.toml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(
+                fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(self.path("events"))
+                    .unwrap(),
+            ))
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut address = |label: &str| {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            match line.trim().strip_prefix(label) {
+                Some(address) => address.parse().unwrap(),
+                None => panic!("{line}{}", self.events()),
+            }
+        };
+        let listening = address("listening on ");
+        let config = fs::read_to_string(self.path("config.toml")).unwrap();
+        let admin = config
+            .contains("admin_listen")
+            .then(|| address("admin listening on "));
+        Server {
+            address: listening,
+            admin,
+            process,
+            laid: self,
+        }
+    }
+
+    /// What its servers wrote to stderr so far.
+    pub(crate) fn events(&self) -> String {
+        let mut text = String::new();
+        fs::File::open(self.path("events"))
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        text
+    }
+}
+
+/// Each header of `web/headers.json` once and with its value, and besides them those named here and no other.
+pub(crate) fn assert_headers(what: &str, answer: &Answer, besides: &[&str]) {
+    let text = fs::read_to_string(xtask::root().join("web/headers.json")).unwrap();
+    let wanted: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let wanted = wanted.as_object().unwrap();
+    for (name, value) in wanted {
+        let found: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|(found, _)| found == name)
+            .collect();
+        assert_eq!(found.len(), 1, "{what}: {name}");
+        assert_eq!(Some(found[0].1.as_str()), value.as_str(), "{what}: {name}");
+    }
+    let mut found: Vec<&str> = answer
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !wanted.contains_key(*name))
+        .collect();
+    found.sort_unstable();
+    let mut besides = besides.to_vec();
+    besides.sort_unstable();
+    assert_eq!(found, besides, "{what}");
 }
 
 fn said(command: &mut Command) -> String {
@@ -90,22 +239,20 @@ fn said(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn directory(log: &str, root: &Signer) -> Vec<u8> {
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let monday = today
+fn directory(force: &str, sequence: u64, day: Date, log: &str) -> Vec<u8> {
+    let root = root(force);
+    let monday = day
         .tomorrow()
         .unwrap()
         .nth_weekday(-1, Weekday::Monday)
         .unwrap();
     let until = monday.checked_add(7.days()).unwrap();
-    let force: hafan_directory::Force = "btp".parse().unwrap();
-    assert_eq!(root.name(), root_key_name(&force));
+    let name: hafan_directory::Force = force.parse().unwrap();
+    assert_eq!(root.name(), root_key_name(&name));
     let week = monday.iso_week_date();
     Directory::new(Contents {
-        force,
-        sequence: 1,
+        force: name,
+        sequence,
         valid_from: monday,
         valid_until: until,
         log: log.parse().unwrap(),
@@ -119,21 +266,37 @@ fn directory(log: &str, root: &Signer) -> Vec<u8> {
             threshold: 0,
             recipients: Vec::new(),
         },
-        couriers: Vec::new(),
+        couriers: vec![courier(force).verifier()],
     })
     .unwrap()
-    .sign(root)
+    .sign(&root)
     .unwrap()
 }
 
 fn site(dir: &Path) {
     fs::create_dir(dir).unwrap();
-    fs::write(dir.join("index.html"), "").unwrap();
+    let hash = |text: &str| hex::encode(Sha256::digest(text));
+    for (name, text) in [
+        ("index.html", PAGE),
+        ("index.html.br", PAGE_BR),
+        ("index.html.gz", PAGE_GZIP),
+        ("404.html", PAGE_404),
+    ] {
+        fs::write(dir.join(name), text).unwrap();
+    }
     let headers = fs::read_to_string(xtask::root().join("web/headers.json")).unwrap();
-    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    let manifest = format!(
-        "{{\"version\":1,\"headers\":{headers},\"files\":{{\"/\":{{\"sha256\":\"{empty}\",\
-         \"content_type\":\"text/html; charset=utf-8\",\"encodings\":{{}}}}}}}}"
-    );
-    fs::write(dir.join("manifest.json"), manifest).unwrap();
+    let headers: serde_json::Value = serde_json::from_str(&headers).unwrap();
+    let html = "text/html; charset=utf-8";
+    let manifest = serde_json::json!({
+        "version": 1,
+        "headers": headers,
+        "files": {
+            "/": {"sha256": hash(PAGE), "content_type": html, "encodings": {
+                "br": {"path": "index.html.br", "sha256": hash(PAGE_BR)},
+                "gzip": {"path": "index.html.gz", "sha256": hash(PAGE_GZIP)},
+            }},
+            "/404.html": {"sha256": hash(PAGE_404), "content_type": html, "encodings": {}},
+        },
+    });
+    fs::write(dir.join("manifest.json"), manifest.to_string()).unwrap();
 }
