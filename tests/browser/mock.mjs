@@ -10,26 +10,50 @@ import { generateHybridIdentity, identityToRecipient } from "age-encryption";
 
 export const FORCES = ["btp", "merseyside", "dyfed-powys", "leicestershire"];
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
-const day = (offset) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+const DAY_MS = 86_400_000;
+const day = (from, days) => new Date(Date.parse(from) + days * DAY_MS).toISOString().slice(0, 10);
+const monday = day(new Date().toISOString().slice(0, 10), -((new Date().getUTCDay() + 6) % 7));
+
+/** The ISO 8601 week of a Monday: that of its Thursday. */
+function isoWeek(from) {
+  const thursday = Date.parse(from) + 3 * DAY_MS;
+  const year = new Date(thursday).getUTCFullYear();
+  const week = Math.floor((thursday - Date.UTC(year, 0, 1)) / (7 * DAY_MS)) + 1;
+  return `${year}-W${String(week).padStart(2, "0")}`;
+}
+
+/** C2SP signed-note: the verifier key of an Ed25519 key under a name. */
+function vkey(name, publicKey) {
+  const raw = Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url");
+  const typed = Buffer.concat([Buffer.from([1]), raw]);
+  const keyId = sha256(
+    Buffer.concat([
+      Buffer.from(`${name}
+`),
+      typed,
+    ]),
+  ).subarray(0, 4);
+  return { key: `${name}+${keyId.toString("hex")}+${typed.toString("base64")}`, keyId };
+}
 
 /** A force's root key, intake identity, and notes that hold, are expired, or are forged. */
 export async function makeForce(force) {
   const name = `hafan/${force}/root`;
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const raw = Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url");
-  const typed = Buffer.concat([Buffer.from([1]), raw]);
-  const keyId = sha256(Buffer.concat([Buffer.from(`${name}\n`), typed])).subarray(0, 4);
+  const { key: root_key, keyId } = vkey(name, publicKey);
   const identity = await generateHybridIdentity();
   const recipient = await identityToRecipient(identity);
-  const note = (from, until, key = privateKey) => {
+  const log = vkey("log.example/hafan", generateKeyPairSync("ed25519").publicKey).key;
+  const note = (from, key = privateKey) => {
+    const until = day(from, 7);
     const directory = {
       force,
       sequence: 1,
       valid_from: from,
       valid_until: until,
-      log: "",
-      intake: [{ id: "2026-W48", recipient, from, until }],
-      contact: { threshold: 2, recipients: [] },
+      log,
+      intake: [{ id: isoWeek(from), recipient, from, until }],
+      contact: { threshold: 0, recipients: [] },
       replies: null,
       couriers: [],
       police_suspect: null,
@@ -42,10 +66,10 @@ export async function makeForce(force) {
     force,
     identity,
     recipient,
-    root_key: `${name}+${keyId.toString("hex")}+${typed.toString("base64")}`,
-    good: note(day(-3), day(4)),
-    expired: note(day(-10), day(-3)),
-    forged: note(day(-3), day(4), generateKeyPairSync("ed25519").privateKey),
+    root_key,
+    good: note(monday),
+    expired: note(day(monday, -7)),
+    forged: note(monday, generateKeyPairSync("ed25519").privateKey),
   };
 }
 

@@ -38,12 +38,12 @@ export function hashedName(name, bytes) {
   return name.replace(/(\.[a-z]+)$/, `-${hash}$1`);
 }
 
-export async function build({ out, roots = {}, kind = "demo" }) {
+export async function build({ out, roots = {}, kind = "demo", forcesDir }) {
   if (kind !== "demo" && kind !== "production") {
     throw new Error(`kind is "${kind}"; want demo or production`);
   }
   const strings = readStrings();
-  const forces = readForces(roots);
+  const forces = readForces(roots, forcesDir, kind);
   const questions = readQuestions();
   const support = readSupport();
 

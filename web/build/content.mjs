@@ -76,7 +76,7 @@ export function readSupport() {
 }
 
 /** The forces, in their order; `root_key` is the verifier key of the force's directory, or null. */
-export function readForces(roots = {}, dir = forcesDir) {
+export function readForces(roots = {}, dir = forcesDir, kind = "demo") {
   const forces = readdirSync(dir)
     .filter((name) => name.endsWith(".toml"))
     .map((name) => {
@@ -89,7 +89,8 @@ export function readForces(roots = {}, dir = forcesDir) {
           if (!force[field]?.[lang]) throw new Error(`forces/${name}: no ${field} in "${lang}"`);
         }
       }
-      return { ...force, root_key: roots[force.id] ?? force.root_key ?? null };
+      const triage = force.triage === true || (force.triage === "demo" && kind === "demo");
+      return { ...force, triage, root_key: roots[force.id] ?? force.root_key ?? null };
     })
     .sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
   for (const id of Object.keys(roots)) {
@@ -98,7 +99,9 @@ export function readForces(roots = {}, dir = forcesDir) {
     }
   }
   if (forces.filter((force) => force.triage).length !== 1) {
-    throw new Error("forces: exactly one force must have `triage = true`");
+    throw new Error(
+      "forces: one force must have `triage = true`: the one that has agreed to read reports of people who are not sure",
+    );
   }
   return forces;
 }
@@ -109,7 +112,7 @@ export function publicForce(force) {
   return {
     id,
     name,
-    triage: triage === true,
+    triage,
     promise: { id: promise.id, en: promise.en, cy: promise.cy },
     numbers: { phone: numbers.phone, text: numbers.text, relay: numbers.relay },
     collected_every_hours: collection.every_hours,

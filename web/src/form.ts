@@ -163,7 +163,7 @@ class Form {
       before: ["send"],
       sending: [],
       failed: ["again", "to-answers"],
-      blocked: ["again", "to-answers"],
+      blocked: this.#blocked === "no-root" ? ["to-answers"] : ["again", "to-answers"], // A new build brings that key.
       sent: [],
       support: ["return"],
     };

@@ -173,6 +173,4 @@ export function showAnswers(language: Language, rows: readonly Row[], isHidden: 
     return row;
   });
   byId("answers").replaceChildren(...items);
-  const hide = document.querySelector<HTMLElement>('[data-action="hide"]');
-  hide?.setAttribute("aria-pressed", String(isHidden));
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { Decrypter, generateHybridIdentity, identityToRecipient } from "age-encryption";
 import { writeFileSync } from "node:fs";
 import { build } from "../build/build.mjs";
-import { readStrings, webDir } from "../build/content.mjs";
+import { forcesDir, readStrings, webDir } from "../build/content.mjs";
 import { bundle } from "../build/scripts.mjs";
 
 const vectorsDir = join(webDir, "..", "tests", "vectors");
@@ -164,8 +164,13 @@ test("two builds in two folders give the same bytes, and the form is light", asy
   assert.ok(existsSync(join(one, "404.html")));
 });
 
-test("a production build has no demonstration banner", async () => {
+test("a production build waits for a force that reads for those who are not sure, and has no banner", async () => {
   const out = join(scratchDir, "production");
-  await build({ out, kind: "production" });
+  await assert.rejects(build({ out, kind: "production" }), /one force must have `triage = true`/);
+  const agreedDir = join(scratchDir, "forces");
+  cpSync(forcesDir, agreedDir, { recursive: true });
+  const path = join(agreedDir, "btp.toml");
+  writeFileSync(path, readFileSync(path, "utf8").replace('triage = "demo"', "triage = true"));
+  await build({ out, kind: "production", forcesDir: agreedDir });
   assert.ok(!readFileSync(join(out, "index.html"), "utf8").includes('data-testid="demo"'));
 });

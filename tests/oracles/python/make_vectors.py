@@ -231,6 +231,14 @@ SMALL = FULL | {
 }
 
 
+def fingerprints(intake: list[dict]) -> str:
+    """One line a week: ID and fingerprint, docs/protocol.md section 9."""
+    def one(key: dict) -> str:
+        digits = hashlib.sha256(key["recipient"].encode()).hexdigest()[:32]
+        return f"{key['id']} " + " ".join(digits[at:at + 4] for at in range(0, 32, 4))
+    return "\nfingerprint: ".join(one(key) for key in intake)
+
+
 def encode(contents: dict) -> str:
     return json.dumps(contents, separators=(",", ":"), ensure_ascii=False)
 
@@ -242,16 +250,19 @@ def with_line(json_line: str) -> str:
 def directory_vectors(folder: Path) -> None:
     vectors = Vectors(folder)
 
-    def write(name: str, body: str | bytes, comment: str, expect: str = "success", root: str = vkey(ROOT, 1)) -> None:
-        vectors.write(name, body, comment, expect, root=root)
+    def write(name: str, body: str | bytes, comment: str, expect: str = "success", root: str = vkey(ROOT, 1),
+              **more: str) -> None:
+        vectors.write(name, body, comment, expect, root=root, **more)
 
     def change(name: str, comment: str, expect: str, **members: object) -> None:
         write(name, with_line(encode(SMALL | members)), comment, expect)
 
     intake, contact = FULL["intake"], FULL["contact"]
     good, first = SMALL, intake[0]
-    write("ok", with_line(encode(FULL)), "three weeks over a change of ISO year, three officers, two couriers")
-    write("ok-smallest", with_line(encode(SMALL)), "one week, no officers for contact, no courier")
+    write("ok", with_line(encode(FULL)), "three weeks over a change of ISO year, three officers, two couriers",
+          fingerprint=fingerprints(intake))
+    write("ok-smallest", with_line(encode(SMALL)), "one week, no officers for contact, no courier",
+          fingerprint=fingerprints([first]))
     notes(write, good)
     forms(write, change, good)
     change("force-name", "not the name of a force", "name of a force has a character", force="BTP")
