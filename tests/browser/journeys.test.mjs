@@ -348,6 +348,24 @@ async function lookAt(page, where) {
   assert.ok(await page.getByTestId("leave").isVisible(), `${where} has no way to leave`);
 }
 
+test("at 400 % zoom each section begins with its heading in sight, below the leave button", async () => {
+  const page = await openForm("en", { width: 320 });
+  await page.setViewportSize({ width: 320, height: 256 });
+  for (const id of ["r1", "r2", "c1"]) {
+    await section(page, id);
+    await page.check(`#${id}`);
+    await step(page, "continue");
+  }
+  await section(page, "a1");
+  const { top, bottom, leave, height } = await page.evaluate(() => {
+    const heading = document.querySelector('[data-section="a1"] h1').getBoundingClientRect();
+    const leave = document.querySelector(".govuk-exit-this-page").getBoundingClientRect().bottom;
+    return { top: heading.top, bottom: heading.bottom, leave, height: innerHeight };
+  });
+  assert.ok(leave <= top && bottom <= height, `heading at ${top} to ${bottom}, leave button to ${leave} of ${height}`);
+  await page.context().close();
+});
+
 test("the whole form can be sent by keyboard alone, and the focus is never under the leave button", async () => {
   const page = await openForm("en", { width: 320 });
   await section(page, "r1");

@@ -36,6 +36,8 @@ export function showSection(name: string, actions: readonly Action[], hasBack: b
   heading.tabIndex = -1;
   window.scrollTo(0, 0);
   heading.focus({ preventScroll: true });
+  // At 400 % zoom the top of the page fills the window: go on to the heading, just below the leave button.
+  if (heading.getBoundingClientRect().bottom > window.innerHeight) heading.scrollIntoView({ block: "start" });
 }
 
 /** The other ways to be heard: of one force, or of all while none is chosen. */
