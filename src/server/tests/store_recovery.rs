@@ -180,7 +180,8 @@ fn a_batch_that_lacks_any_of_its_sectors_is_torn() {
     let end = written(&config, 0);
     for sector in (start / 512)..end.div_ceil(512) {
         let mut torn = whole.clone();
-        torn[start.max(sector * 512)..(sector + 1) * 512].fill(0);
+        // The header was synced before the rest.
+        torn[(start + 20).max(sector * 512)..(sector + 1) * 512].fill(0);
         fs::write(segment(&config, 0), &torn).unwrap();
         let store = open(&config).unwrap_or_else(|error| panic!("sector {sector}: {error}"));
         assert_eq!(blob(&store, &btp, &submission(2, 5000).0), None);
@@ -224,25 +225,28 @@ fn a_flipped_byte_anywhere_is_refused_and_named() {
 }
 
 #[test]
-fn zeros_over_a_header_with_whole_frames_behind_are_damage() {
+fn a_lost_header_with_anything_behind_it_is_damage() {
     let (_dir, config) = made(&["btp"], 4);
     let start = frame_end(&config);
     let store = open(&config).unwrap();
     submit(&store, &force("btp"), 1, 2000).unwrap();
+    let one = fs::read(segment(&config, 0)).unwrap();
     submit(&store, &force("btp"), 2, 2000).unwrap();
     drop(store);
-    patch(&config, 0, start, &vec![0; 512 - start % 512]);
-    let found = open(&config).unwrap_err();
-    assert!(
-        matches!(
-            found,
-            OpenError::Damaged {
-                damage: Damage::NotLast,
+    let two = fs::read(segment(&config, 0)).unwrap();
+    for (name, whole) in [("one frame", one), ("two frames", two)] {
+        let mut lost = whole;
+        lost[start..start + 20].fill(0);
+        fs::write(segment(&config, 0), &lost).unwrap();
+        match open(&config) {
+            Err(OpenError::Damaged {
+                damage: Damage::Rotten,
                 ..
-            }
-        ),
-        "{found}"
-    );
+            }) => {}
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(fs::read(segment(&config, 0)).unwrap(), lost, "{name}");
+    }
 }
 
 #[test]
@@ -251,22 +255,28 @@ fn a_sender_cannot_make_a_torn_tail_look_like_damage() {
     let btp = force("btp");
     let start = frame_end(&config);
     let store = open(&config).unwrap();
-    // An envelope that holds whole frames at every alignment.
+    // An envelope that holds whole frames at every alignment, one of them up to its last byte.
     let mut frame = fs::read(segment(&config, 0)).unwrap();
     frame.truncate(start);
     let (_, mut body) = submission(1, 1000);
     for shift in 0..8 {
-        body.extend(&frame);
         body.resize(body.len().next_multiple_of(8) + shift, 1);
+        body.extend(&frame);
     }
     let h = hafan_envelope::submission::digest(body[..16].try_into().unwrap(), &body[48..]);
     submit_all(&store, &btp, vec![(h, body)])[0]
         .as_ref()
         .unwrap();
     drop(store);
-    patch(&config, 0, start, &vec![0; 512 - start % 512]);
-    let store = open(&config).unwrap();
-    assert_eq!(blob(&store, &btp, &h), None);
+    let whole = fs::read(segment(&config, 0)).unwrap();
+    let end = written(&config, 0);
+    for sector in (start / 512)..end.div_ceil(512) {
+        let mut torn = whole.clone();
+        torn[(start + 20).max(sector * 512)..(sector + 1) * 512].fill(0);
+        fs::write(segment(&config, 0), &torn).unwrap();
+        let store = open(&config).unwrap_or_else(|error| panic!("sector {sector}: {error}"));
+        assert_eq!(blob(&store, &btp, &h), None);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //!
 //! Source: docs/protocol.md sections 4, 5, 6.
 
+mod disk;
 mod fail_stop;
 mod frame;
 
@@ -32,6 +33,7 @@ mod read;
 mod replay;
 mod writer;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -375,6 +377,23 @@ impl Store {
     /// It is rotten, or the disk or index fails; other submissions are not touched by that.
     pub fn blob(&self, force: &Force, h: &Digest) -> Result<Option<Blob>, ReadError> {
         read::blob(&self.shared, force, h)
+    }
+
+    /// Bytes that may still be written to the store's disk, as of now. What spilled submissions have not yet written
+    /// is not taken off.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not say.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        space::free_bytes(self.shared.folder.root())
+    }
+
+    /// How many submissions of a force are durable and wait for an epoch.
+    #[must_use]
+    pub fn backlog(&self, force: &Force) -> u64 {
+        let waiting = self.shared.pending().get(force).map_or(0, VecDeque::len);
+        u64::try_from(waiting).unwrap_or(u64::MAX)
     }
 
     /// The forces that submissions are taken for.

@@ -3,8 +3,9 @@
 //!
 //! It never writes. It trusts no byte: every frame's checksums are computed before its payload is looked at.
 //!
-//! A power cut leaves of the one frame that was being written any of its 512-byte sectors, the others being zeros as
-//! the segment was made; a killed process leaves a beginning of it. Whatever is not whole and lacks nothing in that
+//! A frame's header is synced before its payload is written. A power cut leaves of the one frame that was being written
+//! its header, or part of that and nothing else, and of what follows any of its 512-byte sectors, the others being zeros
+//! as the segment was made; a killed process leaves a beginning of it. Whatever is not whole and lacks nothing in that
 //! way is damage, even at the very end: an acknowledged batch with one rotten byte is never taken for a torn tail.
 
 use std::fs::{self, File};
@@ -13,9 +14,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::frame::{
-    ALIGNMENT_BYTES, FRAME_SIZE_BYTES_MIN, HEADER_SIZE_BYTES, Header, TRAILER_SIZE_BYTES,
-};
+use super::frame::{FRAME_SIZE_BYTES_MIN, HEADER_SIZE_BYTES, Header, TRAILER_SIZE_BYTES};
 
 /// Drives write whole sectors of this size or none of them.
 const SECTOR_SIZE_BYTES: u64 = 512;
@@ -218,7 +217,7 @@ fn judge_tail(file: &File, size: u64, at: u64) -> io::Result<Tail> {
     };
     match header_at(file, size, at)? {
         Some(header) => judge_with_header(file, size, at, header, end),
-        None => judge_without_header(file, size, at, end),
+        None => Ok(judge_without_header(size, at, end)),
     }
 }
 
@@ -255,9 +254,11 @@ fn judge_with_header(
             return Ok(Tail::Torn(end));
         }
     }
-    // The header was read, so the sectors that it lies in are there.
-    let sectors = (at + 1).next_multiple_of(SECTOR_SIZE_BYTES)..payload.end + TRAILER_SIZE_BYTES;
-    let lacks = lacks_a_sector(file, sectors)?;
+    // The sector in which the header ends may be there as it was when the header alone was synced.
+    let boundary = payload.start.next_multiple_of(SECTOR_SIZE_BYTES);
+    let whole = payload.end + TRAILER_SIZE_BYTES;
+    let lacks = lacks_a_sector(file, payload.start..boundary.min(whole))?
+        || lacks_a_sector(file, boundary..whole)?;
     Ok(if lacks {
         Tail::Torn(end)
     } else {
@@ -265,46 +266,15 @@ fn judge_with_header(
     })
 }
 
-/// There is no header at `at`.
-fn judge_without_header(file: &File, size: u64, at: u64, end: u64) -> io::Result<Tail> {
-    if size.saturating_sub(at) < FRAME_SIZE_BYTES_MIN {
-        return Ok(Tail::Damaged(Damage::Rotten));
-    }
-    if end < at + HEADER_SIZE_BYTES {
-        return Ok(Tail::Torn(end));
-    }
-    // The header lies in one sector or two; one of them must have been lost.
-    let boundary = (at + 1).next_multiple_of(SECTOR_SIZE_BYTES);
-    let first_lost = nonzero_end(file, at..boundary.min(size))?.is_none();
-    let second_lost = boundary < at + HEADER_SIZE_BYTES
-        && nonzero_end(file, boundary..(boundary + SECTOR_SIZE_BYTES).min(size))?.is_none();
-    if !first_lost && !second_lost {
-        return Ok(Tail::Damaged(Damage::Rotten));
-    }
-    Ok(if chain_behind(file, size, at, end)? {
-        Tail::Damaged(Damage::NotLast)
+/// There is no header at `at`; `end` is behind the last byte that is not zero.
+///
+/// The header is durable before anything behind it is written: without one, nothing else can be there.
+const fn judge_without_header(size: u64, at: u64, end: u64) -> Tail {
+    if size.saturating_sub(at) < FRAME_SIZE_BYTES_MIN || end > at + HEADER_SIZE_BYTES {
+        Tail::Damaged(Damage::Rotten)
     } else {
         Tail::Torn(end)
-    })
-}
-
-/// Whether whole frames lie behind `at`, one after the other, up to the zeros at the end.
-///
-/// A sender can write bytes that look like a frame into an envelope, but not so that the frames behind it end where
-/// the log ends without knowing what else is in the batch.
-fn chain_behind(file: &File, size: u64, at: u64, end: u64) -> io::Result<bool> {
-    let mut start = at + ALIGNMENT_BYTES;
-    while start < end {
-        let mut next = start;
-        while let Some(frame) = whole_frame(file, size, 0, next)? {
-            next += frame.header.frame_size().unwrap_or(size);
-        }
-        if next >= end {
-            return Ok(true);
-        }
-        start += ALIGNMENT_BYTES;
     }
-    Ok(false)
 }
 
 /// Whether one of the sectors, or the part of the last one before the end, has nothing but zeros.

@@ -1,20 +1,18 @@
 //! The end of the value log: the segment that frames are appended to.
 //!
-//! One writer owns it. A frame is written whole and synced before anybody hears of it; a write or sync that fails ends
-//! the process. It never changes a byte that was synced.
+//! One writer owns it. A frame is written whole and synced before anybody hears of it (`disk` says in which order); a
+//! write or sync that fails ends the process. It never changes a byte of a frame that was synced.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::disk::{cut_tail, write_frame};
 use super::fail_stop::fail_stop;
 use super::frame::{FrameKind, Header, payload_size_max};
 use super::scan::{End, segment_path};
-use super::space::{Full, is_shortage, preallocate, write_zeros};
-
-/// Small parts of a frame are gathered to writes of this size.
-const BUFFER_SIZE_BYTES: usize = 128 * 1024;
+use super::space::{Full, is_shortage, preallocate};
 
 /// Where a frame's payload was written.
 #[derive(Clone, Copy, Debug)]
@@ -53,15 +51,12 @@ impl Segments {
             .read(true)
             .write(true)
             .open(segment_path(dir, number))?;
-        if let Some(torn) = &end.torn {
-            write_zeros(&file, torn.start, torn.end.saturating_sub(torn.start))?;
-            file.sync_data()?;
-        }
         let mut size = end.size;
         if end.offset == 0 && size < segment_size {
             preallocate(&file, segment_size)?;
             size = segment_size;
         }
+        cut_tail(&file, end.offset, size)?;
         // A process that was killed may have left the directory and the last frame to the kernel: what the scan saw
         // becomes durable here, before anything is built on it.
         file.sync_all()?;
@@ -168,29 +163,7 @@ impl Current {
                 "the frame is longer than the room that was made for it",
             ));
         }
-        let out = PositionedWriter {
-            file: &self.file,
-            offset: self.offset,
-            crc: 0,
-            count: 0,
-        };
-        let mut out = BufWriter::with_capacity(BUFFER_SIZE_BYTES, out);
-        out.write_all(&header.encode())?;
-        out.flush()?;
-        out.get_mut().restart();
-        fill(&mut out)?;
-        out.flush()?;
-        let (crc, count) = (out.get_ref().crc, out.get_ref().count);
-        if count != header.payload_size {
-            let wanted = header.payload_size;
-            return Err(io::Error::other(format!(
-                "the frame has {count} bytes, want {wanted}"
-            )));
-        }
-        // What aligns the next frame is zero already.
-        out.write_all(&crc.to_be_bytes())?;
-        out.flush()?;
-        self.file.sync_data()?;
+        write_frame(&self.file, self.offset, header, fill)?;
         let offset = self.offset;
         self.offset += frame_size;
         let payload_offset = offset + super::frame::HEADER_SIZE_BYTES;
@@ -198,37 +171,6 @@ impl Current {
             segment: self.number,
             payload_offset,
         })
-    }
-}
-
-/// Writes at a position and keeps the checksum of what it wrote.
-struct PositionedWriter<'a> {
-    file: &'a File,
-    offset: u64,
-    crc: u32,
-    count: u64,
-}
-
-impl PositionedWriter<'_> {
-    const fn restart(&mut self) {
-        self.crc = 0;
-        self.count = 0;
-    }
-}
-
-impl Write for PositionedWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write_at(bytes, self.offset)?;
-        let taken = bytes.get(..written).unwrap_or(bytes);
-        self.crc = crc32c::crc32c_append(self.crc, taken);
-        let written_bytes = u64::try_from(written).map_err(io::Error::other)?;
-        self.offset += written_bytes;
-        self.count += written_bytes;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
+
+use super::disk::Disk;
 
 /// There is no room; everything is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,13 +56,13 @@ pub(crate) fn keep_room_behind(file: &File, size: u64) -> io::Result<()> {
 }
 
 /// Writes zeros over `offset .. offset + size`, in chunks.
-pub(crate) fn write_zeros(file: &File, offset: u64, size: u64) -> io::Result<()> {
+pub(crate) fn write_zeros(disk: &impl Disk, offset: u64, size: u64) -> io::Result<()> {
     static ZEROS: [u8; 65_536] = [0; 65_536];
     let mut done = 0;
     while done < size {
         let left = usize::try_from(size - done).unwrap_or(usize::MAX);
         let chunk = ZEROS.get(..left).unwrap_or(&ZEROS);
-        file.write_all_at(chunk, offset + done)?;
+        disk.write_all_at(chunk, offset + done)?;
         done += u64::try_from(chunk.len()).unwrap_or(0);
     }
     Ok(())
