@@ -1,6 +1,12 @@
 //! Drops and blobs are for the force's own couriers: each way to ask without the right is refused and says why, and the
 //! refusal holds nothing of what was asked for.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what sets a case up may fail loudly, as tests may"
+)]
+
 #[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 
@@ -205,7 +211,10 @@ fn a_clock_that_is_an_hour_off_is_told_how_far() {
     let own = courier("btp");
     for (created, why) in [
         (now_s() - HOUR_S, "signed 1 hour before the server's time"),
-        (now_s() + HOUR_S + 30, "signed 1 hour after the server's time"),
+        (
+            now_s() + HOUR_S + 30,
+            "signed 1 hour after the server's time",
+        ),
     ] {
         let fields = signed(&own, "GET", &case.drops, created);
         let answer = ask(&case.server, "GET", &case.drops, &fields);

@@ -1,6 +1,12 @@
 //! Wrong, cut, doubled, oversized, mistyped and misaddressed submissions over real sockets: each has its documented
 //! status and problem type (docs/protocol.md section 4), carries every header, and leaves the server as it was.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what sets a case up may fail loudly, as tests may"
+)]
+
 #[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 

@@ -1,11 +1,19 @@
 //! Connections that are silent, slow or unfinished are closed, and a large body does not grow the server's memory.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what sets a case up may fail loudly, as tests may"
+)]
+
 #[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use hafan_tests::reports::shaped;
+use common_http::Server;
+use hafan_tests::reports::{Prepared, shaped};
 use hafan_tests::resident_bytes;
 use xtask::http::{connect, read_answer};
 
@@ -41,6 +49,121 @@ fn a_body_that_stops_is_answered_with_408() {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&good.submission[..4096]).unwrap();
     assert_eq!(read_answer(&mut stream).unwrap().status, 408);
+}
+
+/// Sends the head of an upload and nothing of its body; `fields` are further ones, each with its line end.
+fn begin(server: &Server, report: &Prepared, fields: &str) -> TcpStream {
+    let head = format!(
+        "PUT /v1/forces/btp/drops/{} HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.hafan.submission\r\nContent-Length: {}\r\n{fields}\r\n",
+        report.h,
+        report.submission.len()
+    );
+    let mut stream = connect(server.address).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn memory_stays_flat_under_the_largest_body_sent_slowly() {
+    let server = common_http::start();
+    let report = shaped(4, 9);
+    let before = resident_bytes(server.process.id()).unwrap();
+    let mut most = before;
+    let mut stream = begin(&server, &report, "");
+    // A third at once, a third in drops for 10 s, and the rest: the buffers are full, then starved, then full again.
+    let (quick, rest) = report.submission.split_at(report.submission.len() / 3);
+    stream.write_all(quick).unwrap();
+    let (slow, end) = rest.split_at(rest.len() / 2);
+    let mut drops = slow.chunks(slow.len() / 100);
+    let start = Instant::now();
+    for due in 1.. {
+        most = most.max(resident_bytes(server.process.id()).unwrap());
+        let Some(part) = drops.next() else { break };
+        stream.write_all(part).unwrap();
+        // The sender's pace is what is tried here, not a wait for the server.
+        let due = Duration::from_millis(100) * due;
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+    }
+    stream.write_all(end).unwrap();
+    assert_eq!(read_answer(&mut stream).unwrap().status, 201);
+    most = most.max(resident_bytes(server.process.id()).unwrap());
+    let growth = most - before;
+    println!("grew by {} KiB", growth / 1024);
+    assert!(growth < GROWTH_BYTES_MAX, "grew by {growth} bytes");
+}
+
+/// As in the server's default configuration.
+const SPILLED_MAX: usize = 16;
+
+#[test]
+fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
+    let server = common_http::start();
+    let reports: Vec<Prepared> = (0..64).map(|number| shaped(number, 5)).collect();
+    let before = resident_bytes(server.process.id()).unwrap();
+    // The first take all the room there is: some of each body is in before the next begins.
+    let mut under_way: Vec<(TcpStream, &Prepared)> = Vec::new();
+    for report in &reports[..SPILLED_MAX] {
+        let mut stream = begin(&server, report, "Expect: 100-continue\r\n");
+        read_continue(&mut stream);
+        stream.write_all(&report.submission[..256 << 10]).unwrap();
+        under_way.push((stream, report));
+    }
+    // The others send no byte of a body, and have their answer all the same.
+    let surplus = &reports[SPILLED_MAX..];
+    let mut shed: Vec<TcpStream> = surplus
+        .iter()
+        .map(|report| begin(&server, report, ""))
+        .collect();
+    for stream in &mut shed {
+        let answer = read_answer(stream).unwrap();
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert_eq!(answer.json().unwrap()["type"], "/problems/busy");
+        assert_eq!(answer.header("retry-after"), Some("10"));
+        let besides = [
+            "connection",
+            "content-length",
+            "content-type",
+            "retry-after",
+        ];
+        common_http::assert_headers("busy", &answer, &besides);
+    }
+    // A small one needs no file, and is taken meanwhile.
+    let small = shaped(99, 0);
+    let answer = hafan_tests::put(
+        server.address,
+        "btp",
+        &small.h.to_string(),
+        &small.submission,
+    );
+    assert_eq!(answer.unwrap().status, 201);
+    let mut most = resident_bytes(server.process.id()).unwrap();
+    for (stream, report) in &mut under_way {
+        stream.write_all(&report.submission[256 << 10..]).unwrap();
+        most = most.max(resident_bytes(server.process.id()).unwrap());
+    }
+    for (stream, _) in &mut under_way {
+        assert_eq!(read_answer(stream).unwrap().status, 201);
+    }
+    most = most.max(resident_bytes(server.process.id()).unwrap());
+    let growth = most - before;
+    println!("grew by {} KiB", growth / 1024);
+    assert!(growth < 2 * GROWTH_BYTES_MAX, "grew by {growth} bytes");
+    // And then there is room again.
+    let report = &surplus[0];
+    let answer = hafan_tests::put(
+        server.address,
+        "btp",
+        &report.h.to_string(),
+        &report.submission,
+    );
+    assert_eq!(answer.unwrap().status, 201);
+}
+
+/// Reads the interim answer with which the server says that it has room and reads the body (RFC 9110 15.2.1).
+fn read_continue(stream: &mut TcpStream) {
+    let mut found = [0; 25];
+    stream.read_exact(&mut found).unwrap();
+    assert_eq!(found.as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use bytes::Bytes;
 use hafan_directory::Force;
 use hafan_tlog::TilePath;
+use jiff::civil::Date;
 
 use crate::clock;
 use crate::directories::Issued;
@@ -29,11 +31,17 @@ pub(crate) async fn directory(
     Path(force): Path<String>,
 ) -> Result<Response, Problem> {
     let (_, issued) = issued(&app, &force)?;
+    let note = note_for(&issued, clock::today())?;
+    Ok(bytes_answer(TEXT, note))
+}
+
+/// The note, as long as it holds: an expired one would have people seal to keys that nobody may use any more.
+fn note_for(issued: &Issued, today: Date) -> Result<Bytes, Problem> {
     issued
         .directory
-        .check_date(clock::today())
+        .check_date(today)
         .map_err(|_| Problem::DirectoryExpired)?;
-    Ok(bytes_answer(TEXT, issued.note.clone()))
+    Ok(issued.note.clone())
 }
 
 /// `GET /log/{force}/latest`: the year of the newest log.
@@ -93,7 +101,51 @@ pub(crate) fn parse_year(text: &str) -> Result<u16, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use hafan_directory::{Contact, Contents, Directory, IntakeKey, Recipient};
+    use hafan_tlog::Signer;
+    use jiff::ToSpan as _;
+
     use super::*;
+
+    #[test]
+    fn a_directory_is_given_on_its_days_and_on_no_other() {
+        let monday = Date::constant(2026, 11, 23);
+        let until = monday.checked_add(7.days()).unwrap();
+        let log = Signer::from_seed("log.example/hafan", &[1; 32]).unwrap();
+        let directory = Directory::new(Contents {
+            force: "btp".parse().unwrap(),
+            sequence: 1,
+            valid_from: monday,
+            valid_until: until,
+            log: log.verifier(),
+            intake: vec![IntakeKey {
+                id: IntakeKey::id_of(monday),
+                recipient: Recipient::from_key(&[9; 1216]).unwrap(),
+                from: monday,
+                until,
+            }],
+            contact: Contact {
+                threshold: 0,
+                recipients: Vec::new(),
+            },
+            couriers: Vec::new(),
+        })
+        .unwrap();
+        let issued = Issued {
+            note: Bytes::from_static(b"note"),
+            directory,
+        };
+        for (day, given) in [
+            (monday.yesterday().unwrap(), false),
+            (monday, true),
+            (until.yesterday().unwrap(), true),
+            (until, false),
+        ] {
+            let found = note_for(&issued, day);
+            assert_eq!(found.is_ok(), given, "{day}");
+            assert!(given || found == Err(Problem::DirectoryExpired), "{day}");
+        }
+    }
 
     #[test]
     fn a_year_has_one_way_to_be_written() {

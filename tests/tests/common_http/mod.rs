@@ -1,5 +1,12 @@
 //! A server on loopback with a small site and directories signed here: all that tests of HTTP need.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what sets a case up may fail loudly, as tests may"
+)]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
