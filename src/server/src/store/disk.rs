@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 
 use super::frame::{HEADER_SIZE_BYTES, Header};
 use super::space::write_zeros;
@@ -14,6 +15,9 @@ const BUFFER_SIZE_BYTES: usize = 128 * 1024;
 
 /// A file that is written at positions and synced.
 pub(crate) trait Disk {
+    /// Fills the buffer from this position on.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
     /// Writes some of the bytes at this position; says how many.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
@@ -37,6 +41,10 @@ pub(crate) trait Disk {
 }
 
 impl Disk for File {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::write_at(self, bytes, offset)
     }
@@ -93,6 +101,25 @@ pub(crate) fn cut_tail(disk: &impl Disk, end: u64, size: u64) -> io::Result<()> 
     disk.sync()
 }
 
+/// Writes bytes over themselves and makes them durable.
+///
+/// After a failed sync the kernel keeps what it could not write, but takes it for written: it reads well, and a later
+/// sync has nothing to do. Only writing it again brings it to the disk.
+pub(crate) fn write_again(disk: &impl Disk, range: Range<u64>) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER_SIZE_BYTES];
+    let mut at = range.start;
+    while at < range.end {
+        let left = usize::try_from(range.end - at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let (chunk, _) = buffer.split_at_mut(left);
+        disk.read_exact_at(chunk, at)?;
+        disk.write_all_at(chunk, at)?;
+        at += u64::try_from(left).map_err(io::Error::other)?;
+    }
+    disk.sync()
+}
+
 /// Writes at a position and keeps the checksum of what it wrote.
 struct PositionedWriter<'a, D> {
     disk: &'a D,
@@ -120,6 +147,7 @@ impl<D: Disk> Write for PositionedWriter<'_, D> {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::collections::BTreeSet;
     use std::fs;
 
     use proptest::prelude::*;
@@ -139,6 +167,9 @@ mod tests {
     struct State {
         durable: Vec<u8>,
         cached: Vec<u8>,
+        dirty: BTreeSet<usize>,
+        /// Every sync fails.
+        fails: bool,
         /// What both were before each sync.
         cuts: Vec<(Vec<u8>, Vec<u8>)>,
     }
@@ -150,6 +181,8 @@ mod tests {
             let state = RefCell::new(State {
                 durable,
                 cached,
+                dirty: BTreeSet::new(),
+                fails: false,
                 cuts,
             });
             Self { state }
@@ -170,11 +203,20 @@ mod tests {
     }
 
     impl Disk for Cached {
+        fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+            let at = usize::try_from(offset).unwrap();
+            buffer.copy_from_slice(&self.state.borrow().cached[at..at + buffer.len()]);
+            Ok(())
+        }
+
         fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
             let at = usize::try_from(offset).unwrap();
             // Not all at once, as a file may do.
             let bytes = &bytes[..bytes.len().min(700)];
-            self.state.borrow_mut().cached[at..at + bytes.len()].copy_from_slice(bytes);
+            let mut state = self.state.borrow_mut();
+            state.cached[at..at + bytes.len()].copy_from_slice(bytes);
+            let sectors = at / 512..(at + bytes.len()).div_ceil(512);
+            state.dirty.extend(sectors);
             Ok(bytes.len())
         }
 
@@ -182,7 +224,15 @@ mod tests {
             let mut state = self.state.borrow_mut();
             let cut = (state.durable.clone(), state.cached.clone());
             state.cuts.push(cut);
-            state.durable = state.cached.clone();
+            let dirty = std::mem::take(&mut state.dirty);
+            if state.fails {
+                // As Linux does: what was not written is clean from now on.
+                return Err(io::ErrorKind::Other.into());
+            }
+            for at in dirty.into_iter().map(|sector| sector * 512) {
+                let sector = state.cached[at..at + 512].to_vec();
+                state.durable[at..at + 512].copy_from_slice(&sector);
+            }
             Ok(())
         }
     }
@@ -216,6 +266,54 @@ mod tests {
         }
         bytes.truncate(size);
         bytes
+    }
+
+    #[test]
+    fn a_frame_whose_sync_failed_is_on_the_disk_after_the_start_that_took_it() {
+        let (disk, at) = begun(700);
+        let header = Header {
+            kind: FrameKind::Intake,
+            payload_size: 3000,
+        };
+        disk.sync().unwrap();
+        let written = write_frame(&disk, at, header, |out| {
+            disk.state.borrow_mut().fails = true;
+            out.write_all(&[0xa5; 3000])
+        });
+        written.unwrap_err();
+        disk.state.borrow_mut().fails = false;
+        // The start reads what is cached.
+        let cached = disk.state.borrow().cached.clone();
+        let end = judge(&cached).unwrap();
+        let last = at..at + header.frame_size().unwrap();
+        assert_eq!((end.offset, end.last.clone()), (last.end, Some(last)));
+        disk.sync().unwrap();
+        assert_ne!(
+            disk.state.borrow().durable,
+            cached,
+            "a sync alone does not mend it"
+        );
+        write_again(&disk, end.last.unwrap()).unwrap();
+        assert_eq!(disk.state.borrow().durable, cached);
+    }
+
+    #[test]
+    fn zeros_whose_sync_failed_are_on_the_disk_after_the_next_start() {
+        let (disk, at) = begun(700);
+        disk.write_all_at(&[0xa5; 900], at + 20).unwrap();
+        disk.sync().unwrap();
+        disk.state.borrow_mut().fails = true;
+        let size = u64::try_from(SIZE).unwrap();
+        cut_tail(&disk, at, size).unwrap_err();
+        disk.state.borrow_mut().fails = false;
+        cut_tail(&disk, at, size).unwrap();
+        let state = disk.state.borrow();
+        assert_eq!(state.durable, state.cached);
+        assert!(
+            state.durable[usize::try_from(at).unwrap()..]
+                .iter()
+                .all(|byte| *byte == 0)
+        );
     }
 
     proptest! {

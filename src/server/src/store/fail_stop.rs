@@ -1,8 +1,8 @@
 //! The one way in which the store ends the process.
 //!
-//! After a failed write or sync the kernel may have dropped the pages that were not yet on the disk, so that a second
-//! try would succeed without them (figures.md part 2, section 3). Nothing that was waiting is acknowledged; the next
-//! start reads what is really there. It must never be called for a full disk: that is answered with 507.
+//! After a failed write or sync the kernel takes the pages that are not on the disk for written: a second sync would
+//! succeed without them, and they may still be read (figures.md part 2, section 3). Nothing that was waiting is
+//! acknowledged; the next start reads what the kernel shows, and writes the last frame again before it builds on it. It must never be called for a full disk: that is answered with 507.
 
 use std::fmt::Display;
 

@@ -113,6 +113,7 @@ pub(crate) fn create(config: &StoreConfig, signer: &Signer, year: u16) -> Result
         segment: None,
         offset: 0,
         size: 0,
+        last: None,
         torn: None,
     };
     let dir = folder.segments();

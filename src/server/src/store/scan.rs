@@ -76,6 +76,8 @@ pub(crate) struct End {
     pub(crate) offset: u64,
     /// Size of its file in bytes.
     pub(crate) size: u64,
+    /// The last whole frame in it, when it has one.
+    pub(crate) last: Option<Range<u64>>,
     /// Bytes of it that a torn frame left behind and that must be made zero before the next frame is written.
     pub(crate) torn: Option<Range<u64>>,
 }
@@ -122,6 +124,7 @@ pub(crate) fn scan<E: From<ScanError>>(
         segment: None,
         offset: 0,
         size: 0,
+        last: None,
         torn: None,
     };
     for segment in 0..segments {
@@ -134,9 +137,11 @@ pub(crate) fn scan<E: From<ScanError>>(
         let file = File::open(&path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let mut offset = 0;
+        let mut last = None;
         while let Some(frame) = whole_frame(&file, size, segment, offset).map_err(failed)? {
             visit(&file, frame)?;
             offset += frame.header.frame_size().unwrap_or(size);
+            last = Some(frame.offset..offset);
         }
         let tail = judge_tail(&file, size, offset).map_err(failed)?;
         let damaged = |damage| ScanError::Damaged {
@@ -154,6 +159,7 @@ pub(crate) fn scan<E: From<ScanError>>(
             segment: Some(segment),
             offset,
             size,
+            last,
             torn,
         };
     }

@@ -1,14 +1,14 @@
 //! The end of the value log: the segment that frames are appended to.
 //!
 //! One writer owns it. A frame is written whole and synced before anybody hears of it (`disk` says in which order); a
-//! write or sync that fails ends the process. It never changes a byte of a frame that was synced.
+//! write or sync that fails ends the process. It never changes a byte of a whole frame.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::disk::{cut_tail, write_frame};
+use super::disk::{cut_tail, write_again, write_frame};
 use super::fail_stop::fail_stop;
 use super::frame::{FrameKind, Header, payload_size_max};
 use super::scan::{End, segment_path};
@@ -36,8 +36,8 @@ struct Current {
 }
 
 impl Segments {
-    /// Opens the value log for writing at its end, as a scan found it: cuts a torn tail off and finishes a segment
-    /// whose making was interrupted.
+    /// Opens the value log for writing at its end, as a scan found it: brings the last frame to the disk, cuts a torn
+    /// tail off, and finishes a segment whose making was interrupted.
     pub(crate) fn open(dir: &Path, segment_size: u64, end: &End) -> io::Result<Self> {
         let mut segments = Self {
             dir: dir.to_path_buf(),
@@ -56,9 +56,12 @@ impl Segments {
             preallocate(&file, segment_size)?;
             size = segment_size;
         }
+        // The last frame may be one whose sync failed, or was never asked for: what the scan saw becomes durable here,
+        // before anything is built on it. Every frame before it was synced before it was begun.
+        if let Some(last) = &end.last {
+            write_again(&file, last.clone())?;
+        }
         cut_tail(&file, end.offset, size)?;
-        // A process that was killed may have left the directory and the last frame to the kernel: what the scan saw
-        // becomes durable here, before anything is built on it.
         file.sync_all()?;
         File::open(dir)?.sync_all()?;
         segments.current = Some(Current {
