@@ -6,11 +6,7 @@
 //!
 //! 100 kills; `HAFAN_KILLS=1000 cargo test -p hafan-tests --test kill -- --nocapture` is the long run.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "what fails in a helper fails its test, and the figures are shown"
-)]
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails its test")]
 
 mod store_check;
 
