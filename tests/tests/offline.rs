@@ -97,16 +97,22 @@ impl Drill {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(said), "{text}");
     }
 
     fn write_bundle(&self, reports: &[&str]) {
+        self.write_bundle_to(reports, 0);
+    }
+
+    /// Seals to the intake key that is the `week`th of the directory.
+    fn write_bundle_to(&self, reports: &[&str], week: usize) {
         let directory = fs::read(self.path("keys/operator/btp.directory")).unwrap();
         let root = fs::read_to_string(self.path("keys/root/root.vkey")).unwrap();
         let root: Verifier = root.trim().parse().unwrap();
         assert_eq!(root.name(), root_key_name(&"btp".parse::<Force>().unwrap()));
         let opened = Directory::open(&directory, &root).unwrap();
-        let intake = opened.contents().intake[0]
+        let intake = opened.contents().intake[week]
             .recipient
             .to_string()
             .parse()
@@ -171,6 +177,171 @@ fn report(words: &str) -> Report {
         "thread": "AAAAAAAAAAAAAAAAAAAAAA", "adds_to": null,
     });
     serde_json::from_value(json).unwrap()
+}
+
+/// The report of the withheld bundle comes with the whole one later, and an intake key that is gone is
+/// named by its week.
+#[test]
+fn what_was_missing_is_named_and_can_be_filled_in() {
+    let drill = Drill::new(&["un", "dau"]);
+    drill.fails(&["import", "withheld.tar", "--vault", "vault"], 1, "");
+    let tree_before = tree(&drill, "vault");
+    let filled = drill.ok(&["import", "bundle.tar", "--vault", "vault"]);
+    assert!(
+        filled.contains("1 report that had been missing"),
+        "{filled}"
+    );
+    assert!(
+        filled.contains("2 reports, 6 decoys, 0 not whole"),
+        "{filled}"
+    );
+    assert_eq!(tree(&drill, "vault"), tree_before);
+    assert_eq!(drill.ok(&as_officer(&["list"])).lines().count(), 3);
+    let again = drill.ok(&["import", "bundle.tar", "--vault", "vault"]);
+    assert!(again.contains("Nothing was changed"), "{again}");
+
+    let key = walk(&drill.path("vault/intake")).into_iter().min().unwrap();
+    let week = key.file_stem().unwrap().to_str().unwrap().to_owned();
+    fs::remove_file(&key).unwrap();
+    let list = drill.run(&as_officer(&["list"]));
+    let text = String::from_utf8(list.stdout).unwrap();
+    assert_eq!(list.status.code(), Some(1));
+    assert!(
+        text.contains(&format!("Missing intake keys: {week}.")),
+        "{text}"
+    );
+    assert_eq!(text.matches("NOT OPENED").count(), 2);
+}
+
+#[test]
+fn more_weeks_keep_the_old_ones_and_their_reports_open() {
+    let drill = Drill::new(&["wythnos un"]);
+    drill.ok(&["import", "bundle.tar", "--vault", "vault"]);
+    let old = walk(&drill.path("vault/intake"));
+    let root: Verifier = fs::read_to_string(drill.path("keys/root/root.vkey"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let before = Directory::open(&fs::read(drill.path("vault/directory")).unwrap(), &root).unwrap();
+    let issue = |out| {
+        [
+            ["directory", "issue", "--add-weeks", "3", "--vault", "vault"].as_slice(),
+            &["--root", "keys/root/root.age", "--out", out],
+            &["--passphrase-file", "passphrases"],
+        ]
+        .concat()
+    };
+    drill.ok(&issue("next.directory"));
+    drill.fails(&issue("next.directory"), 4, "is there already");
+    let after = Directory::open(&fs::read(drill.path("next.directory")).unwrap(), &root).unwrap();
+    let (before, after) = (before.contents(), after.contents());
+    assert_eq!((before.sequence, after.sequence), (1, 2));
+    assert_eq!(after.intake[..2], before.intake[..]);
+    assert_eq!(after.intake.len(), 5);
+    assert_eq!(after.valid_until, after.intake[4].until);
+    assert!(old.iter().all(|key| key.is_file()));
+    assert_eq!(walk(&drill.path("vault/intake")).len(), 5);
+
+    // A report sealed to the newest week, in a bundle with the next directory.
+    fs::copy(
+        drill.path("next.directory"),
+        drill.path("keys/operator/btp.directory"),
+    )
+    .unwrap();
+    copy(&drill.path("vault"), &drill.path("other"));
+    fs::remove_dir_all(drill.path("other/bundles")).unwrap();
+    fs::create_dir(drill.path("other/bundles")).unwrap();
+    let tree = r#"{"version":1,"force":"btp","directory_sequence":1,"logs":[]}"#;
+    fs::write(drill.path("other/tree.json"), tree).unwrap();
+    drill.write_bundle_to(&["wythnos newydd"], 4);
+    drill.ok(&["import", "bundle.tar", "--vault", "other"]);
+    let newest = &after.intake[4].id;
+    let mut other = as_officer(&["list"]);
+    other[2] = "other";
+    assert!(drill.ok(&other).contains(newest));
+    assert!(
+        drill
+            .ok(&as_officer(&["list"]))
+            .contains(&before.intake[0].id)
+    );
+}
+
+fn ceremony<'a>(log: &'a str, out: &'a str) -> Vec<&'a str> {
+    [
+        ["ceremony", "--force", "btp", "--officers", "1"].as_slice(),
+        &["--quorum", "1", "--weeks", "2", "--log", log],
+        &["--out", out, "--passphrase-file", "passphrases"],
+    ]
+    .concat()
+}
+
+#[test]
+fn a_ceremony_killed_at_any_moment_leaves_nothing_that_looks_finished() {
+    let drill = Drill::new(&["un"]);
+    let log = signer().verifier().to_string();
+    let start = Instant::now();
+    drill.ok(&ceremony(&log, "whole"));
+    let took = start.elapsed();
+    let wanted = walk(&drill.path("whole")).len();
+    let mut cut = 0;
+    for round in 0..20_u32 {
+        let out = format!("out-{round}");
+        let mut running = drill
+            .command(&ceremony(&log, &out))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(took * round / 19);
+        running.kill().unwrap();
+        running.wait().unwrap();
+        if drill.path(&out).exists() {
+            assert_eq!(walk(&drill.path(&out)).len(), wanted, "round {round}");
+        } else {
+            cut += 1;
+            // What was left over stands in nobody's way.
+            if cut == 10 {
+                drill.ok(&ceremony(&log, &out));
+                assert_eq!(walk(&drill.path(&out)).len(), wanted);
+                assert!(!drill.path(&format!(".{out}.partial")).exists());
+            }
+        }
+    }
+    assert!(cut > 0);
+}
+
+/// A file system of 96 KiB, in a user and mount namespace of its own.
+#[test]
+fn a_full_disk_is_said_and_leaves_nothing_half_written() {
+    let drill = Drill::new(&["un"]);
+    let log = signer().verifier().to_string();
+    let script = r#"set -eu
+mkdir small && mount -t tmpfs -o size=96k none small
+cp -r vault small/vault
+before=$(cat small/vault/tree.json)
+code=0; "$KEYS" import bundle.tar --vault small/vault 2>said || code=$?
+[ "$code" = 3 ] && grep -q "cannot write" said && grep -q "has room" said
+[ "$before" = "$(cat small/vault/tree.json)" ]
+rm -r small/vault
+head -c 80000 /dev/zero > small/fill
+code=0; "$KEYS" ceremony --force btp --officers 2 --quorum 1 --weeks 9 --log "$LOG" --out small/keys --passphrase-file passphrases 2>said || code=$?
+[ "$code" = 3 ] && grep -q "cannot write" said
+[ "$(ls -A small)" = fill ]
+"#;
+    let output = Command::new("unshare")
+        .args(["-rm", "sh", "-c", script])
+        .env("KEYS", &drill.keys)
+        .env("LOG", log)
+        .current_dir(drill.dir.path())
+        .output()
+        .unwrap();
+    let said = fs::read_to_string(drill.path("said")).unwrap_or_default();
+    assert!(
+        output.status.success(),
+        "{}{said}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 const AS_OFFICER: [&str; 6] = [
@@ -341,7 +512,7 @@ fn refusals_are_said_with_their_exit_code_and_change_nothing() {
             "wrong",
         ],
         1,
-        "not the passphrase of officer-2",
+        "the key of officer-2 did not open: that is not its passphrase",
     );
     drill.fails(
         &[

@@ -12,7 +12,7 @@ Works without a network and opens no connection. Reports are opened in memory; n
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
-  1  the answer is no: something did not verify, a wrong passphrase, or reports are missing
+  1  the answer is no: not verified, wrong passphrase, or reports are missing
   2  wrong usage
   3  cannot read what it needs
   4  refused for safety";
@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Make all keys of a force, with a printable record.
-    #[command(after_help = CEREMONY)]
+    #[command(after_help = CEREMONY, override_usage = "hafan-keys ceremony --force FORCE --officers N --quorum K --weeks W\n           --log VKEY_OR_FILE --out DIR [OPTIONS]")]
     Ceremony(Ceremony),
     /// Sign a new version of the force's directory.
     #[command(subcommand)]
@@ -51,7 +51,7 @@ Makes in DIR:
   operator/btp.directory   for the operator of the server
   courier/courier-1.key    for the courier's machine
   root/                    for the safe: signs the directory
-  record.html              to print and sign; record.json is the same for machines
+  record.html, .json       to print and sign; the same for machines
 and in the vault (DIR/vault, or --vault), for the offline workstation: the officers' keys and the intake keys.
 All of it appears at the end, at once. An interrupted ceremony leaves only a folder whose name ends in .partial.
 
@@ -90,12 +90,13 @@ pub(crate) struct Ceremony {
 #[derive(Subcommand)]
 pub(crate) enum Directory {
     /// Sign the next version, with more weeks of intake keys.
-    #[command(after_help = ISSUE)]
+    #[command(after_help = ISSUE, override_usage = "hafan-keys directory issue --add-weeks W --vault DIR --root FILE\n           --out FILE [OPTIONS]")]
     Issue(Issue),
 }
 
 const ISSUE: &str = "Example:
-  hafan-keys directory issue --add-weeks 12 --vault ./vault --root ./root/root.age --out ./btp.directory
+  hafan-keys directory issue --add-weeks 12 --vault ./vault \
+      --root ./root/root.age --out ./btp.directory
 
 Adds the new intake keys to the vault, wrapped to every officer, and signs the directory that names them. Give the file to the operator of the server.";
 
@@ -121,7 +122,8 @@ const IMPORT: &str = "Example:
   hafan-keys import /media/stick/bundle-2026-0-128.tar --vault ./vault
 
 Checks every signature, that nothing was withheld, left out or rewritten since the last bundle, and each sealed report against the log. Only then does it take anything in, all at once.
-The same bundle again changes nothing. A missing or damaged report is named, the rest is taken in, and the exit code is 1.";
+A missing or damaged report is named, the rest is taken in, and the exit code is 1.
+The same bundle again changes nothing, and neither does one that begins earlier: what was missing before is filled in, and what is new is added.";
 
 #[derive(Args)]
 pub(crate) struct Import {
@@ -141,7 +143,8 @@ pub(crate) struct Import {
 const LIST: &str = "Example:
   hafan-keys list --vault ./vault --as officer-1
 
-Reports with a flag come first, then the newest. The columns: reference, week of the key, route, language, flags, files, and whether it is new or was read.";
+Reports with a flag come first, then those that cannot be opened, then the newest. The columns: reference, week of the key, route, language (en or cy), new or read, number of files, flags.
+A week whose key is missing is named, and every other report is shown.";
 
 #[derive(Args)]
 pub(crate) struct List {
@@ -155,7 +158,8 @@ pub(crate) struct List {
 const READ: &str = "Example:
   hafan-keys read 3f2a-91bc-77d0 --vault ./vault --as officer-1
 
-REF is what list shows, or enough of its beginning to be the only one. Characters that could deceive on a terminal are shown as visible escapes such as \\u{202e}.";
+REF is what list shows, or enough of its beginning to be the only one. Characters that could deceive on a terminal are shown as visible escapes such as \\u{202e}.
+A long report: put | less behind the command. The window still holds what was shown: close it afterwards.";
 
 #[derive(Args)]
 pub(crate) struct Read {

@@ -9,6 +9,11 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::text;
+
+/// What the narrowest usual terminal shows.
+const COLUMNS: usize = 80;
+
 /// The kind of a failure: the exit codes of interface.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -77,20 +82,27 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.what)?;
+        let mut what = format!("error: {}", self.what);
         let mut cause: Option<&dyn Error> = match &self.source {
             Some(error) => Some(error.as_ref()),
             None => None,
         };
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            what.push_str(&format!(": {error}"));
             cause = error.source();
         }
-        write!(f, "\n  {}", self.advice)
+        // Paths and names may come from a stick: what could steer a terminal is escaped here too.
+        f.write_str(&text::paragraph(&what, 0, COLUMNS))?;
+        f.write_str(text::paragraph(&self.advice, 2, COLUMNS).trim_end_matches('\n'))
     }
 }
 
 impl Error for Failure {}
+
+/// `1 report`, `2 reports`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
 
 /// Writes to standard output; a reader that went away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {

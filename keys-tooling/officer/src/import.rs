@@ -5,14 +5,18 @@ use std::io::BufReader;
 use std::path::Path;
 use std::process::ExitCode;
 
+use hafan_envelope::SUBMISSION_SIZE_BYTES_MAX;
 use hafan_envelope::bundle::{BundleName, Head};
-use hafan_open::bundle::{self, BundleError, Validity, VerifiedBundle};
+use hafan_open::bundle::{
+    self, BundleError, Validity, VerifiedBundle, VerifiedDrop, check_submission,
+};
 
 use crate::cli::Import;
-use crate::failure::{Failure, Kind, print};
+use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::keyring::today;
 use crate::reference::Reference;
+use crate::text;
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
@@ -25,24 +29,107 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
         Validity::On(today())
     };
     let from = BufReader::with_capacity(1 << 20, file);
-    let mut bundle = match bundle::verify(from, vault.tree(), vault.root(), validity) {
-        Ok(bundle) => bundle,
-        Err(BundleError::AlreadyImported(name)) => return already(&vault, name, args),
-        Err(why) => return Err(refused(&args.bundle, why)),
+    let history = |name| vault.entries(name);
+    let mut bundle = bundle::verify(from, vault.tree(), vault.root(), validity, history)
+        .map_err(|why| refused(&args.bundle, why))?;
+    let mut outcome = Outcome {
+        name: bundle.name(),
+        is_new: bundle.taken().is_some(),
+        filled: fill(&vault, &mut bundle, &args.bundle)?,
+        reports: 0,
+        findings: Vec::new(),
     };
-    let name = bundle.name();
-    let brought = write(&vault, &mut bundle, &args.bundle)?;
-    report(name, &brought, Some(bundle.decoys()), args)
+    if let Some(taken) = bundle.taken() {
+        let brought = write(&vault, taken, &mut bundle, &args.bundle)?;
+        outcome.add(brought);
+    }
+    for name in vault.bundles() {
+        if name.year == outcome.name.year {
+            outcome.add(vault.brought(name)?);
+        }
+    }
+    outcome.findings.sort_by_key(|finding| finding.index);
+    print(&if args.json {
+        outcome.as_json()
+    } else {
+        outcome.as_text()
+    })?;
+    Ok(if outcome.findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// How the vault stands to the leaves of a bundle once it was taken in.
+struct Outcome {
+    name: BundleName,
+    is_new: bool,
+    filled: u64,
+    reports: u64,
+    findings: Vec<BroughtFinding>,
+}
+
+/// Puts into their places those submissions that leaves of earlier bundles lack: withheld then, or
+/// damaged since. Each file is there before `drops.json` says so; returns how many there were.
+fn fill<R: std::io::Read + std::io::Seek>(
+    vault: &Vault,
+    bundle: &mut VerifiedBundle<R>,
+    source: &Path,
+) -> Result<u64, Failure> {
+    let mut filled: u64 = 0;
+    let again = bundle.again().to_vec();
+    for name in vault.bundles() {
+        if name.year != bundle.name().year {
+            continue;
+        }
+        let dir = vault.bundle_dir(name);
+        let failed = |e| Failure::write(&dir, e);
+        let mut brought = vault.brought(name)?;
+        let mut is_changed = false;
+        for drop in &again {
+            if !(name.first..name.last).contains(&drop.index) {
+                continue;
+            }
+            let path = dir.join(drop.h.to_string());
+            let finding = brought.findings.iter().position(|f| f.index == drop.index);
+            if finding.is_none() && is_whole(&path, drop) {
+                continue;
+            }
+            let bytes = bundle
+                .read_drop(drop)
+                .map_err(|e| Failure::read(source, e))?;
+            files::replace(&path, &bytes, Access::Owner).map_err(failed)?;
+            filled = filled.saturating_add(1);
+            if let Some(at) = finding {
+                brought.findings.remove(at);
+                brought.drops.push(brought_drop(drop));
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            brought.drops.sort_by_key(|drop| drop.index);
+            let json = serde_json::to_vec(&brought).map_err(|e| failed(e.into()))?;
+            files::replace(&dir.join(DROPS), &json, Access::Owner).map_err(failed)?;
+        }
+    }
+    Ok(filled)
+}
+
+fn is_whole(path: &Path, drop: &VerifiedDrop) -> bool {
+    files::read(path, SUBMISSION_SIZE_BYTES_MAX)
+        .is_ok_and(|bytes| check_submission(&bytes, &drop.h, &drop.t).is_ok())
 }
 
 /// Writes the bundle's folder under a name that does not count, then gives it its name, then lets
 /// `tree.json` name it. A cut before the last step leaves the vault as it was.
 fn write<R: std::io::Read + std::io::Seek>(
     vault: &Vault,
+    taken: BundleName,
     bundle: &mut VerifiedBundle<R>,
     source: &Path,
 ) -> Result<Brought, Failure> {
-    let dir = vault.bundle_dir(bundle.name());
+    let dir = vault.bundle_dir(taken);
     let partial = files::beside(&dir, ".partial");
     let failed = |e| Failure::write(&dir, e);
     // What an interrupted import left: no bundle that counts has this name.
@@ -83,11 +170,7 @@ fn write_head(dir: &Path, head: &Head) -> std::io::Result<()> {
 }
 
 fn brought<R>(bundle: &VerifiedBundle<R>) -> Brought {
-    let drops = bundle.drops().iter().map(|drop| BroughtDrop {
-        index: drop.index,
-        h: drop.h.to_string(),
-        t: drop.t.to_string(),
-    });
+    let drops = bundle.drops().iter().map(brought_drop);
     let findings = bundle.findings().iter().map(|finding| BroughtFinding {
         index: finding.index,
         h: finding.h.to_string(),
@@ -100,82 +183,101 @@ fn brought<R>(bundle: &VerifiedBundle<R>) -> Brought {
     }
 }
 
-fn already(vault: &Vault, name: BundleName, args: &Import) -> Result<ExitCode, Failure> {
-    let brought = vault.brought(name)?;
-    if !args.json {
-        print("This bundle is in the vault already. Nothing was changed.\n")?;
+fn brought_drop(drop: &VerifiedDrop) -> BroughtDrop {
+    BroughtDrop {
+        index: drop.index,
+        h: drop.h.to_string(),
+        t: drop.t.to_string(),
     }
-    report(name, &brought, None, args)
 }
 
-fn report(
-    name: BundleName,
-    brought: &Brought,
-    decoys: Option<u64>,
-    args: &Import,
-) -> Result<ExitCode, Failure> {
-    let text = if args.json {
-        as_json(name, brought, decoys)
-    } else {
-        as_text(name, brought, decoys)
-    };
-    print(&text)?;
-    Ok(if brought.findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
-}
+impl Outcome {
+    /// Counts what one bundle brought within this bundle's leaves. (Both are of one year: `brought` of
+    /// another has to be left out by the caller.)
+    fn add(&mut self, brought: Brought) {
+        let leaves = self.name.first..self.name.last;
+        let reports = brought.drops.iter().filter(|d| leaves.contains(&d.index));
+        let reports = u64::try_from(reports.count()).unwrap_or(u64::MAX);
+        self.reports = self.reports.saturating_add(reports);
+        let findings = brought.findings.into_iter();
+        self.findings
+            .extend(findings.filter(|f| leaves.contains(&f.index)));
+    }
 
-fn as_text(name: BundleName, brought: &Brought, decoys: Option<u64>) -> String {
-    let mut text = format!(
-        "Leaves {} to {} of {}: {} reports",
-        name.first,
-        name.last,
-        name.year,
-        brought.drops.len()
-    );
-    if let Some(decoys) = decoys {
-        text.push_str(&format!(", {decoys} decoys"));
+    /// What is neither a report nor a finding was opened as a decoy when it came.
+    fn decoys(&self) -> u64 {
+        let findings = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
+        self.name
+            .last
+            .saturating_sub(self.name.first)
+            .saturating_sub(self.reports)
+            .saturating_sub(findings)
     }
-    text.push_str(&format!(", {} not whole.\n", brought.findings.len()));
-    if decoys.is_some() {
-        text.push_str("Signatures, continuity, tree and every digest were checked.\n");
-    }
-    for finding in &brought.findings {
-        let reference = finding.h.parse().map(|h| Reference::of(&h).to_string());
+
+    fn as_text(&self) -> String {
+        let mut text = String::new();
+        if !self.is_new {
+            text.push_str("These leaves were in the vault already. ");
+            text.push_str(if self.filled == 0 {
+                "Nothing was changed.\n"
+            } else {
+                "No report was changed.\n"
+            });
+        }
+        if self.filled > 0 {
+            text.push_str(&format!(
+                "{} that had been missing or damaged: in place now.\n",
+                counted(self.filled, "report")
+            ));
+        }
+        let BundleName { year, first, last } = self.name;
+        let findings = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
         text.push_str(&format!(
-            "NOT WHOLE  leaf {}  {}  {}\n",
-            finding.index,
-            reference.unwrap_or_default(),
-            finding.why
+            "Leaves {first} to {last} of {year}: {}, {}, {findings} not whole.\n\
+             Signatures, continuity, tree and every digest were checked.\n",
+            counted(self.reports, "report"),
+            counted(self.decoys(), "decoy"),
         ));
+        for finding in &self.findings {
+            let reference = finding.h.parse().map(|h| Reference::of(&h).to_string());
+            text.push_str(&format!(
+                "NOT WHOLE  leaf {}  {}\n",
+                finding.index,
+                reference.unwrap_or_default()
+            ));
+            text.push_str(&text::paragraph(&finding.why, 4, 80));
+        }
+        if findings > 0 {
+            text.push_str(
+                "\nEach of these may be a report that could not be taken in. Tell the operator and\n\
+                 the auditors today, and keep this bundle and the courier's medium as they are.\n\
+                 When the courier has pulled the same leaves again, import that bundle: it fills\n\
+                 in what it holds.\n",
+            );
+        }
+        text
     }
-    if !brought.findings.is_empty() {
-        text.push_str(
-            "These leaves stand for reports that this bundle does not hold whole. Tell the operator \
-             and the auditors,\nand keep this bundle and the courier's medium as they are.\n",
-        );
-    }
-    text
-}
 
-fn as_json(name: BundleName, brought: &Brought, decoys: Option<u64>) -> String {
-    let findings: Vec<serde_json::Value> = brought
-        .findings
-        .iter()
-        .map(|finding| serde_json::json!({"index": finding.index, "h": finding.h, "why": finding.why}))
-        .collect();
-    let json = serde_json::json!({
-        "year": name.year,
-        "first": name.first,
-        "last": name.last,
-        "new": decoys.is_some(),
-        "reports": brought.drops.len(),
-        "decoys": decoys,
-        "findings": findings,
-    });
-    format!("{json}\n")
+    fn as_json(&self) -> String {
+        let findings: Vec<serde_json::Value> = self
+            .findings
+            .iter()
+            .map(|finding| {
+                serde_json::json!({"index": finding.index, "h": finding.h, "why": finding.why})
+            })
+            .collect();
+        let json = serde_json::json!({
+            "year": self.name.year,
+            "first": self.name.first,
+            "last": self.name.last,
+            "new": self.is_new,
+            "filled": self.filled,
+            "reports": self.reports,
+            "decoys": self.decoys(),
+            "findings": findings,
+        });
+        format!("{json}\n")
+    }
 }
 
 /// Each refusal says what to do; a bundle that may be right and is only out of turn is told apart from
@@ -189,11 +291,11 @@ fn refused(path: &Path, why: BundleError) -> Failure {
         ),
         BundleError::Skipped { .. } => (
             Kind::No,
-            "import the bundles between first: they are on the courier's medium",
+            "import the bundles between first, in order: they are on the courier's medium",
         ),
-        BundleError::Behind { .. } => (
-            Kind::No,
-            "take the next bundle: this one does not begin where the vault ends",
+        BundleError::History(_) | BundleError::HistoryDamaged { .. } => (
+            Kind::Unreadable,
+            "put the vault back from its newest copy, then import the bundles since then",
         ),
         BundleError::OtherForce { .. } | BundleError::Directory(_) => (
             Kind::No,
@@ -215,8 +317,7 @@ fn refused(path: &Path, why: BundleError) -> Failure {
         | BundleError::EntryCount { .. }
         | BundleError::Entry { .. }
         | BundleError::Epochs
-        | BundleError::Stray { .. }
-        | BundleError::AlreadyImported(_) => (
+        | BundleError::Stray { .. } => (
             Kind::No,
             "copy the bundle from the courier's medium again; if it stays so, keep it and tell the \
              operator and the auditors",

@@ -2,7 +2,7 @@
 //!
 //! All of them stay in memory only and are wiped when dropped. Must never write or print one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -46,7 +46,7 @@ impl Keyring {
             return Err(Failure::new(
                 Kind::Usage,
                 format!("this vault of {} has no key of that officer", vault.force()),
-                "give one such as officer-1, after --as; the folder officers has them",
+                format!("after --as give one of: {}", officers(vault).join(", ")),
             ));
         }
         let locked =
@@ -84,8 +84,7 @@ impl Keyring {
             }
         }
         Err(match wrapped {
-            0 => "none of the intake keys in this vault opens it: the key of its week is missing"
-                .to_owned(),
+            0 => "its week's intake key is not in this vault".to_owned(),
             n => format!("no key opens it; {n} of the intake keys are not sealed to this officer"),
         })
     }
@@ -129,8 +128,9 @@ pub(crate) fn unlock(
     hafan_open::unlock(locked, &passphrase).map_err(|why| match why {
         UnlockError::WrongPassphrase => Failure::new(
             Kind::No,
-            format!("that is not the passphrase of {name}"),
-            "try again: wrong tries are not counted and lock nothing",
+            format!("the key of {name} did not open: that is not its passphrase"),
+            "Nothing was opened and nothing was changed. Try again: wrong tries are not counted and \
+             lock nothing",
         ),
         UnlockError::Header(_)
         | UnlockError::NotPassphrase
@@ -178,6 +178,34 @@ fn weeks(vault: &Vault) -> Result<Vec<(Week, PathBuf)>, Failure> {
         say("note: this vault has no intake key at all; nothing in it can be opened");
     }
     Ok(weeks)
+}
+
+/// The weeks for which reports may have been sealed, and whose intake key is not in the vault: those
+/// that the directory of the vault or of any bundle in it names.
+pub(crate) fn missing_weeks(vault: &Vault) -> Result<Vec<String>, Failure> {
+    let mut missing = BTreeSet::new();
+    for directory in vault.directories()? {
+        for key in &directory.contents().intake {
+            let path = vault.path(vault::INTAKE).join(format!("{}.age", key.id));
+            if !path.is_file() {
+                missing.insert(key.id.clone());
+            }
+        }
+    }
+    Ok(missing.into_iter().collect())
+}
+
+/// The officers whose keys are in the vault.
+fn officers(vault: &Vault) -> Vec<String> {
+    (1..=u8::MAX)
+        .map(|number| format!("officer-{number}"))
+        .filter(|name| {
+            vault
+                .path(vault::OFFICERS)
+                .join(format!("{name}.age"))
+                .is_file()
+        })
+        .collect()
 }
 
 fn is_officer(name: &str) -> bool {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use hafan_report::{Language, Route};
 
 use crate::cli::List;
-use crate::failure::{Failure, print};
-use crate::keyring::{Keyring, Opened};
+use crate::failure::{Failure, counted, print};
+use crate::keyring::{Keyring, Opened, missing_weeks};
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
 use crate::state::State;
@@ -14,6 +14,9 @@ use crate::text;
 use crate::vault::{Held, Vault};
 
 const FLAGS_COLUMNS: usize = 24;
+
+/// A row without a long flag is this wide at most.
+const COLUMNS: usize = 80;
 
 /// What is shown of one report.
 struct Row {
@@ -52,12 +55,13 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     // With a flag first, then what cannot be opened, then the newest.
     rows.sort_by_key(|row| (row.rank(), std::cmp::Reverse((row.year, row.index))));
     let missing = missing(&vault)?;
+    let weeks = missing_weeks(&vault)?;
     print(&if args.json {
-        as_json(&rows, missing)
+        as_json(&rows, missing, &weeks)
     } else {
-        as_text(&rows, missing)
+        as_text(&rows, missing, &weeks)
     })?;
-    let whole = missing == 0 && rows.iter().all(|row| row.content.is_ok());
+    let whole = missing == 0 && weeks.is_empty() && rows.iter().all(|row| row.content.is_ok());
     Ok(if whole {
         ExitCode::SUCCESS
     } else {
@@ -66,10 +70,11 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
 }
 
 /// How many leaves the imports named as not whole.
-fn missing(vault: &Vault) -> Result<usize, Failure> {
-    let mut missing: usize = 0;
+fn missing(vault: &Vault) -> Result<u64, Failure> {
+    let mut missing: u64 = 0;
     for name in vault.bundles() {
-        missing = missing.saturating_add(vault.brought(name)?.findings.len());
+        let findings = vault.brought(name)?.findings.len();
+        missing = missing.saturating_add(u64::try_from(findings).unwrap_or(u64::MAX));
     }
     Ok(missing)
 }
@@ -116,8 +121,8 @@ pub(crate) fn language(language: Language) -> &'static str {
     }
 }
 
-fn as_text(rows: &[Row], missing: usize) -> String {
-    if rows.is_empty() && missing == 0 {
+fn as_text(rows: &[Row], missing: u64, weeks: &[String]) -> String {
+    if rows.is_empty() && missing == 0 && weeks.is_empty() {
         return "No report in this vault yet.\n".to_owned();
     }
     let mut shown = String::from("REFERENCE       WEEK      ROUTE    LANG  STATE  FILES  FLAGS\n");
@@ -136,19 +141,39 @@ fn as_text(rows: &[Row], missing: usize) -> String {
                     content.files,
                 ));
             }
-            Err(why) => shown.push_str(&format!("NOT OPENED: {why}\n")),
+            Err(why) => {
+                let why = text::paragraph(&format!("NOT OPENED: {why}"), 16, COLUMNS);
+                shown.push_str(why.trim_start_matches(' '));
+            }
         }
     }
+    if !weeks.is_empty() {
+        shown.push_str(&text::block(
+            &format!(
+                "\nMissing intake keys: {}. Reports of these weeks cannot be opened here. Put the \
+                 files back into the vault's folder intake (such as {}.age) from its newest copy.",
+                weeks.join(", "),
+                weeks.first().map_or("", String::as_str)
+            ),
+            0,
+            COLUMNS,
+        ));
+    }
     if missing > 0 {
-        shown.push_str(&format!(
-            "{missing} leaves were named as not whole when their bundles came in: import such a \
-             bundle again to see which.\n"
+        shown.push_str(&text::block(
+            &format!(
+                "\nNOT WHOLE: {} could not be taken in when the bundle came. Import that bundle again \
+                 to see which, and what to do.",
+                counted(missing, "report")
+            ),
+            0,
+            COLUMNS,
         ));
     }
     shown
 }
 
-fn as_json(rows: &[Row], missing: usize) -> String {
+fn as_json(rows: &[Row], missing: u64, weeks: &[String]) -> String {
     let reports: Vec<serde_json::Value> = rows
         .iter()
         .map(|row| {
@@ -177,6 +202,6 @@ fn as_json(rows: &[Row], missing: usize) -> String {
         .collect();
     format!(
         "{}\n",
-        serde_json::json!({ "reports": reports, "not_whole": missing })
+        serde_json::json!({ "reports": reports, "not_whole": missing, "missing_weeks": weeks })
     )
 }

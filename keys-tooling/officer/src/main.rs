@@ -32,6 +32,12 @@ use crate::cli::{Cli, Directory, Verb};
 use crate::failure::{Failure, Kind, say};
 use crate::harden::Memory;
 
+/// Wipes whatever is freed: `serde_json` leaves scratch copies of the strings it unescapes, and growing
+/// buffers leave their old selves behind, all of which may hold words of a report.
+#[global_allocator]
+static WIPING: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli.verb) {

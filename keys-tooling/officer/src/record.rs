@@ -200,8 +200,8 @@ th, td { border: 1px solid #000; padding: 0.3em 0.5em; text-align: left; vertica
 tr, li { break-inside: avoid; }
 code { font: 9pt/1.3 monospace; white-space: nowrap; }
 ol { list-style: none; padding: 0; }
-li { margin: 0.5em 0; }
-.box { display: inline-block; width: 0.9em; height: 0.9em; border: 1px solid #000; margin-right: 0.6em; }
+li { margin: 0.5em 0; padding-left: 1.7em; text-indent: -1.7em; }
+.box { display: inline-block; width: 0.9em; height: 0.9em; border: 1px solid #000; margin-right: 0.6em; text-indent: 0; }
 .people td { height: 2.2em; width: 35%; }
 </style>
 </head>

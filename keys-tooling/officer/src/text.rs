@@ -41,7 +41,8 @@ pub(crate) fn line_cut(text: &str, columns_max: usize) -> String {
 /// Shows `text` as lines of at most `columns` columns, each after `indent` spaces.
 ///
 /// A line feed begins a new line; lines break at spaces and, where a word is longer than a line,
-/// within it. No line holds more than `columns` columns unless `columns` is under 8.
+/// within it, and never within an escape. No line holds more than `columns` columns unless fewer than 10 are
+/// left after the indent.
 #[must_use]
 pub(crate) fn block(text: &str, indent: usize, columns: usize) -> String {
     text.split('\n')
@@ -53,7 +54,7 @@ pub(crate) fn block(text: &str, indent: usize, columns: usize) -> String {
 #[must_use]
 pub(crate) fn paragraph(text: &str, indent: usize, columns: usize) -> String {
     let mut shown = String::new();
-    for row in wrap(&escape(text), columns.saturating_sub(indent).max(8)) {
+    for row in wrap(&escape(text), columns.saturating_sub(indent).max(10)) {
         if !row.is_empty() {
             shown.extend(std::iter::repeat_n(' ', indent));
             shown.push_str(&row);
@@ -174,6 +175,24 @@ fn is_shown(c: char) -> bool {
     }
 }
 
+/// Characters, and escapes of ours as one piece (`\\u{202e}`, at most ten columns): half of one could be
+/// taken for something else.
+fn pieces(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = if rest.starts_with("\\u{") {
+            rest.find('}')
+                .map_or(first.len_utf8(), |at| at.saturating_add(1))
+        } else {
+            first.len_utf8()
+        };
+        let (piece, behind) = rest.split_at_checked(end)?;
+        rest = behind;
+        Some(piece)
+    })
+}
+
 fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut rows = Vec::new();
     let mut row = String::new();
@@ -184,16 +203,16 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
             rows.push(std::mem::take(&mut row));
             columns = 0;
         }
-        for c in word.chars() {
-            let wide = c.width().unwrap_or(0);
+        for piece in pieces(word) {
+            let wide = width(piece);
             if columns.saturating_add(wide) > room {
-                if c == ' ' {
+                if piece == " " {
                     continue;
                 }
                 rows.push(std::mem::take(&mut row));
                 columns = 0;
             }
-            row.push(c);
+            row.push_str(piece);
             columns = columns.saturating_add(wide);
         }
     }

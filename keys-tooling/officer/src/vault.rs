@@ -18,7 +18,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use hafan_directory::{Directory, Force, root_key_name};
-use hafan_envelope::bundle::DIRECTORY_SIZE_BYTES_MAX;
+use hafan_envelope::bundle::{DIRECTORY_SIZE_BYTES_MAX, ENTRIES_SIZE_BYTES_MAX};
 use hafan_envelope::submission::{Digest, TagDigest};
 use hafan_envelope::{SUBMISSION_SIZE_BYTES_MAX, bundle::BundleName};
 use hafan_open::bundle::check_submission;
@@ -145,6 +145,20 @@ impl Vault {
         Directory::open(&note, &self.root).map_err(|e| damaged(&path).because(e))
     }
 
+    /// Every directory that reports in the vault may have been sealed by: its own, and those that came
+    /// with bundles.
+    pub(crate) fn directories(&self) -> Result<Vec<Directory>, Failure> {
+        let mut directories = vec![self.directory()?];
+        for name in self.bundles() {
+            let path = self.bundle_dir(name).join(DIRECTORY);
+            let note = files::read(&path, DIRECTORY_SIZE_BYTES_MAX)
+                .map_err(|e| Failure::read(&path, e))?;
+            let directory = Directory::open(&note, &self.root);
+            directories.push(directory.map_err(|e| damaged(&path).because(e))?);
+        }
+        Ok(directories)
+    }
+
     /// Keeps others from changing the vault until the file is dropped.
     pub(crate) fn lock(&self) -> Result<File, Failure> {
         let path = self.path(".lock");
@@ -191,6 +205,15 @@ impl Vault {
         let path = self.bundle_dir(name).join(DROPS);
         let bytes = files::read(&path, JSON_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
         serde_json::from_slice(&bytes).map_err(|e| damaged(&path).because(e))
+    }
+
+    /// The entries of one bundle that counts, 66 bytes a leaf, as they were stored.
+    pub(crate) fn entries(&self, name: BundleName) -> io::Result<Vec<u8>> {
+        let path = self.bundle_dir(name).join("entries");
+        Ok(std::mem::take(&mut *files::read(
+            &path,
+            ENTRIES_SIZE_BYTES_MAX,
+        )?))
     }
 
     /// Every sealed report in the vault, in order of year and leaf.

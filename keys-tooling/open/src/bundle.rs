@@ -2,7 +2,7 @@
 //!
 //! [`verify`] reads a whole bundle and believes nothing of it: the directory is signed by the force's
 //! root key, both checkpoints by the log key that the directory names; the bundle goes on exactly where
-//! the vault ends; the vault's tree and the entries give the signed root; each leaf is a submission
+//! the vault ends, or says again what the vault has and then goes on; the vault's tree and the entries give the signed root; each leaf is a submission
 //! that matches it, or a decoy that its epoch's seed opens, or else it is named. Nothing is decrypted
 //! here and no key is held. A [`VerifiedBundle`] cannot be made in another way.
 //!
@@ -18,8 +18,9 @@ use hafan_tlog::checkpoint::CheckpointError;
 use hafan_tlog::entry::EntryError;
 use hafan_tlog::{Checkpoint, ENTRY_SIZE_BYTES, Entry, EntryKind, Frontier, Seed, Verifier, decoy};
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::overlap;
 use crate::tree::{Import, VaultTree};
 
 /// Whether the directory has to hold today.
@@ -34,9 +35,6 @@ pub enum Validity {
 /// Why a bundle is refused as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// The very same leaves are in the vault already: nothing is to be done.
-    #[error("the vault has these leaves already")]
-    AlreadyImported(BundleName),
     /// Not a bundle.
     #[error("the file is not a bundle")]
     Read(#[from] BundleReadError),
@@ -86,15 +84,18 @@ pub enum BundleError {
         /// Number of leaves in the vault.
         wanted: u64,
     },
-    /// The bundle begins before the end of what the vault holds.
-    #[error("the bundle begins at leaf {found} of {year}, and the vault is at {wanted} already")]
-    Behind {
+    /// The vault's own entries, which a bundle that overlaps them is held against, cannot be read.
+    #[error("the vault's own entries cannot be read")]
+    History(#[source] io::Error),
+    /// The vault's own entries do not give the roots in its tree.
+    #[error("the vault's own entries of leaves {first} to {last} of {year} are damaged")]
+    HistoryDamaged {
         /// Year of the log.
         year: u16,
-        /// Index of its first leaf.
-        found: u64,
-        /// Number of leaves in the vault.
-        wanted: u64,
+        /// Index of the first leaf.
+        first: u64,
+        /// Index after the last leaf.
+        last: u64,
     },
     /// Another history than the one that the vault holds.
     #[error("the log of {year} was rewritten: at leaf {size} its root is not the vault's")]
@@ -193,10 +194,12 @@ pub struct VerifiedDrop {
 /// A bundle that was verified from its first byte to its last.
 pub struct VerifiedBundle<R> {
     name: BundleName,
+    taken: Option<BundleName>,
     directory: Directory,
     head: Head,
     tree: VaultTree,
     drops: Vec<VerifiedDrop>,
+    again: Vec<VerifiedDrop>,
     findings: Vec<Finding>,
     decoys: u64,
     from: R,
@@ -215,7 +218,14 @@ impl<R> VerifiedBundle<R> {
         &self.directory
     }
 
-    /// Its notes, entries and epochs, as they came.
+    /// Those of its leaves that the vault does not have yet; `None` when it has all of them.
+    #[must_use]
+    pub const fn taken(&self) -> Option<BundleName> {
+        self.taken
+    }
+
+    /// Its notes, entries and epochs: as they came when all leaves are new, and otherwise those of the
+    /// new leaves, as a bundle of them alone would hold them.
     #[must_use]
     pub const fn head(&self) -> &Head {
         &self.head
@@ -227,19 +237,25 @@ impl<R> VerifiedBundle<R> {
         &self.tree
     }
 
-    /// The submissions that match their leaves, in order.
+    /// The submissions that match their leaves, in order; those of new leaves.
     #[must_use]
     pub fn drops(&self) -> &[VerifiedDrop] {
         &self.drops
     }
 
-    /// The leaves that are neither decoys nor have a submission that matches, in order.
+    /// The submissions that match leaves which the vault has already, in order.
+    #[must_use]
+    pub fn again(&self) -> &[VerifiedDrop] {
+        &self.again
+    }
+
+    /// The new leaves that are neither decoys nor have a submission that matches, in order.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// How many leaves stand for nothing.
+    /// How many of the new leaves stand for nothing.
     #[must_use]
     pub const fn decoys(&self) -> u64 {
         self.decoys
@@ -286,19 +302,24 @@ pub fn check_submission(bytes: &[u8], h: &Digest, t: &TagDigest) -> Result<(), F
 /// Verifies a whole bundle against what the vault holds. Decrypts nothing and writes nothing.
 ///
 /// `from` should be buffered and stand at the bundle's first byte; it is read twice: here, and by
-/// [`VerifiedBundle::read_drop`].
+/// [`VerifiedBundle::read_drop`]. `history` gives the entries of one import, 66 bytes a leaf, as the
+/// vault keeps them; it is asked only when the bundle begins before the vault's end, and what it gives
+/// has to lead to the roots in the vault's tree.
+///
+/// The directory's date and sequence do not matter for a bundle that brings no new leaf.
 ///
 /// # Errors
-/// The first thing that makes the bundle as a whole not believable, or
-/// [`BundleError::AlreadyImported`]. What is wrong with one leaf only is a [`Finding`].
+/// The first thing that makes the bundle as a whole not believable. What is wrong with one leaf only is
+/// a [`Finding`].
 pub fn verify<R: Read + Seek>(
     mut from: R,
     vault: &VaultTree,
     root: &Verifier,
     validity: Validity,
+    mut history: impl FnMut(BundleName) -> io::Result<Vec<u8>>,
 ) -> Result<VerifiedBundle<R>, BundleError> {
-    let (head, mut blobs) = BundleReader::open(&mut from)?;
-    let directory = open_directory(&head.directory, vault, root, validity)?;
+    let (mut head, mut blobs) = BundleReader::open(&mut from)?;
+    let directory = open_directory(&head.directory, vault, root)?;
     let (year, checkpoint) = open_checkpoint("checkpoint", &head.checkpoint, &directory)?;
     let before = open_previous(&head.previous_checkpoint, year, &directory)?;
     let name = BundleName {
@@ -306,19 +327,13 @@ pub fn verify<R: Read + Seek>(
         first: before.size(),
         last: checkpoint.size(),
     };
-    let import = Import {
-        first: name.first,
-        last: name.last,
-        root: checkpoint.root(),
-    };
-    if vault
-        .log(year)
-        .is_some_and(|log| log.imports().contains(&import))
-    {
-        return Err(BundleError::AlreadyImported(name));
+    let size = vault.frontier(year).size();
+    let is_new = name.last > size || name.first >= size;
+    if is_new {
+        check_fresh(&directory, vault, validity)?;
     }
-    check_continuity(vault, year, &before)?;
-    let frontier = grow(vault, name, &head.entries, &checkpoint)?;
+    let ends = (&before, &checkpoint);
+    let frontier = overlap::grow(vault, name, &head.entries, ends, &mut history)?;
     let leaves = classify(name, &head)?;
     let mut open = Matching {
         leaves: leaves.open.into_iter(),
@@ -328,32 +343,68 @@ pub fn verify<R: Read + Seek>(
     while let Some(blob) = blobs.next_blob()? {
         open.take(blob, &mut blobs)?;
     }
-    let (drops, findings) = open.finish();
-    let tree = vault.grown(
-        year,
-        frontier,
-        head.checkpoint.clone(),
-        import,
-        directory.sequence(),
-    );
-    let decoys = leaves.decoys;
+    let (drops, mut findings) = open.finish();
+    findings.retain(|finding| finding.index >= size);
+    let (again, drops) = drops.into_iter().partition(|drop| drop.index < size);
+    let taken = is_new.then_some(BundleName {
+        first: size,
+        ..name
+    });
+    let mut tree = vault.clone();
+    if let Some(taken) = taken {
+        if taken != name {
+            keep_new(&mut head, name, taken, vault)?;
+        }
+        let import = Import {
+            first: taken.first,
+            last: taken.last,
+            root: checkpoint.root(),
+        };
+        let note = head.checkpoint.clone();
+        tree = vault.grown(year, frontier, note, import, directory.sequence());
+    }
+    let decoys = leaves.decoys.iter().filter(|index| **index >= size).count();
     Ok(VerifiedBundle {
         name,
+        taken,
         directory,
         head,
         tree,
         drops,
+        again,
         findings,
-        decoys,
+        decoys: u64::try_from(decoys).unwrap_or(u64::MAX),
         from,
     })
+}
+
+/// Cuts off what the vault has already; the vault ends where an epoch ends.
+fn keep_new(
+    head: &mut Head,
+    name: BundleName,
+    taken: BundleName,
+    vault: &VaultTree,
+) -> Result<(), BundleError> {
+    let mut epochs: Vec<Epoch> =
+        serde_json::from_slice(&head.epochs).map_err(|_| BundleError::Epochs)?;
+    epochs.retain(|epoch| epoch.first >= taken.first);
+    if epochs.first().map(|epoch| epoch.first) != Some(taken.first) {
+        return Err(BundleError::Epochs);
+    }
+    head.epochs = serde_json::to_vec(&epochs).map_err(|_| BundleError::Epochs)?;
+    let known = usize::try_from(taken.first.saturating_sub(name.first)).unwrap_or(usize::MAX);
+    let known = known.saturating_mul(ENTRY_SIZE_BYTES);
+    head.entries = head.entries.get(known..).unwrap_or_default().to_vec();
+    if let Some(log) = vault.log(name.year) {
+        head.previous_checkpoint = log.checkpoint().to_vec();
+    }
+    Ok(())
 }
 
 fn open_directory(
     note: &[u8],
     vault: &VaultTree,
     root: &Verifier,
-    validity: Validity,
 ) -> Result<Directory, BundleError> {
     let directory = Directory::open(note, root)?;
     if directory.force() != vault.force() {
@@ -362,6 +413,14 @@ fn open_directory(
             wanted: vault.force().clone(),
         });
     }
+    Ok(directory)
+}
+
+fn check_fresh(
+    directory: &Directory,
+    vault: &VaultTree,
+    validity: Validity,
+) -> Result<(), BundleError> {
     if directory.sequence() < vault.sequence() {
         return Err(BundleError::DirectoryOlder {
             found: directory.sequence(),
@@ -372,7 +431,7 @@ fn open_directory(
         Validity::On(today) => directory.check_date(today)?,
         Validity::AnyDay => {}
     }
-    Ok(directory)
+    Ok(())
 }
 
 /// The year is read before the signature is checked, but only to find the key name that the signature
@@ -412,54 +471,7 @@ fn open_previous(note: &[u8], year: u16, directory: &Directory) -> Result<Checkp
     }
 }
 
-fn check_continuity(vault: &VaultTree, year: u16, before: &Checkpoint) -> Result<(), BundleError> {
-    let frontier = vault.frontier(year);
-    let (found, wanted) = (before.size(), frontier.size());
-    if found > wanted {
-        return Err(BundleError::Skipped {
-            year,
-            found,
-            wanted,
-        });
-    }
-    if found < wanted {
-        return Err(BundleError::Behind {
-            year,
-            found,
-            wanted,
-        });
-    }
-    if before.root() != frontier.root() {
-        return Err(BundleError::Forked { year, size: wanted });
-    }
-    Ok(())
-}
-
-fn grow(
-    vault: &VaultTree,
-    name: BundleName,
-    entries: &[u8],
-    checkpoint: &Checkpoint,
-) -> Result<Frontier, BundleError> {
-    let found = u64::try_from(entries.len() / ENTRY_SIZE_BYTES).unwrap_or(u64::MAX);
-    let wanted = name.last.saturating_sub(name.first);
-    if found != wanted || found == 0 {
-        return Err(BundleError::EntryCount { found, wanted });
-    }
-    let mut frontier = vault.frontier(name.year);
-    for entry in entries.chunks_exact(ENTRY_SIZE_BYTES) {
-        frontier.push(hafan_tlog::leaf_hash(entry));
-    }
-    if frontier.root() != checkpoint.root() {
-        return Err(BundleError::Root {
-            year: name.year,
-            size: name.last,
-        });
-    }
-    Ok(frontier)
-}
-
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Epoch {
     first: u64,
@@ -476,7 +488,8 @@ struct OpenLeaf {
 struct Leaves {
     open: Vec<OpenLeaf>,
     findings: Vec<Finding>,
-    decoys: u64,
+    /// Their indices.
+    decoys: Vec<u64>,
 }
 
 /// Tells decoys from what has to have a submission.
@@ -485,7 +498,7 @@ fn classify(name: BundleName, head: &Head) -> Result<Leaves, BundleError> {
     let mut leaves = Leaves {
         open: Vec::new(),
         findings: Vec::new(),
-        decoys: 0,
+        decoys: Vec::new(),
     };
     let mut entries = head.entries.chunks_exact(ENTRY_SIZE_BYTES);
     for (first, count, seed) in epochs {
@@ -501,7 +514,7 @@ fn classify(name: BundleName, head: &Head) -> Result<Leaves, BundleError> {
                     kind: FindingKind::Kind,
                 });
             } else if entry == decoy(&seed, position) {
-                leaves.decoys = leaves.decoys.saturating_add(1);
+                leaves.decoys.push(index);
             } else {
                 leaves.open.push(OpenLeaf { index, entry });
             }

@@ -11,6 +11,7 @@ pub mod bundle;
 mod envelope;
 mod hybrid;
 mod identity;
+mod overlap;
 pub mod tree;
 
 pub use envelope::{OpenError, open_bytes, open_envelope};

@@ -29,7 +29,8 @@ pub const NOTE_SIZE_BYTES_MAX: u64 = 64 * 1024;
 /// Size of the largest `epochs.json` in bytes: 128 for each epoch, and at least one leaf in each.
 pub const EPOCHS_SIZE_BYTES_MAX: u64 = LEAVES_MAX * 128 / 4;
 
-const ENTRIES_SIZE_BYTES_MAX: u64 = LEAVES_MAX * ENTRY_SIZE_BYTES;
+/// Size of the largest `entries` in bytes.
+pub const ENTRIES_SIZE_BYTES_MAX: u64 = LEAVES_MAX * ENTRY_SIZE_BYTES;
 
 const DIRECTORY: &str = "directory";
 const PREVIOUS_CHECKPOINT: &str = "previous-checkpoint";
@@ -355,7 +356,9 @@ mod tests {
         writer.finish().unwrap()
     }
 
-    fn read(bytes: &[u8]) -> Result<(Head, Vec<(Digest, Vec<u8>)>), BundleReadError> {
+    type Parts = (Head, Vec<(Digest, Vec<u8>)>);
+
+    fn read(bytes: &[u8]) -> Result<Parts, BundleReadError> {
         let (head, mut reader) = BundleReader::open(bytes)?;
         let mut blobs = Vec::new();
         while let Some(blob) = reader.next_blob()? {
