@@ -1,7 +1,8 @@
 //! The one thread that appends to the value log.
 //!
-//! It gathers submissions for one beat, shuffles them, writes them as one frame, syncs once, and only then answers all
-//! of them together: the disk never learns an order or a time finer than the beat. Epochs come between batches. What
+//! It gathers submissions until the beat, never less, shuffles all of them once, writes them as one frame or several,
+//! and only when the last is synced answers all of them together: neither the disk nor an answer tells an order or a
+//! time finer than the beat. What waits is bounded by the permits of the queue. Epochs come between batches. What
 //! it is given was checked by the caller: `h` is the digest of the body.
 
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ use super::shared::{Pending, Shared};
 use super::space::{Full, free_bytes};
 use super::{Accepted, Body, SubmitError};
 
-/// A batch is closed when it has this many bytes, before its beat. A larger submission is a batch of its own.
+/// A frame's payload is at most this long, so that a frame is soon synced. A larger submission has one of its own.
 const BATCH_SIZE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Spilled submissions are copied in chunks of this size.
@@ -76,7 +77,6 @@ pub(crate) struct Writer {
     segments: Segments,
     commands: Receiver<Command>,
     batch: Vec<Job>,
-    batch_size: u64,
     deadline: Option<Instant>,
     started: Instant,
 }
@@ -92,7 +92,6 @@ impl Writer {
             segments,
             commands,
             batch: Vec::new(),
-            batch_size: BATCH_HEAD_SIZE_BYTES,
             deadline: None,
             started: Instant::now(),
         }
@@ -113,7 +112,7 @@ impl Writer {
                         );
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.on_beat(),
+                Err(RecvTimeoutError::Timeout) => self.flush(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.flush();
                     return self.segments.end();
@@ -140,27 +139,10 @@ impl Writer {
         self.commands.recv_timeout(wait)
     }
 
-    fn on_beat(&mut self) {
-        if self.batch.is_empty() {
-            let full = self.room_for_intake(BATCH_HEAD_SIZE_BYTES).is_err();
-            self.shared.set_full(full);
-        }
-        self.flush();
-    }
-
     fn take(&mut self, job: Job) {
-        let size_max = BATCH_SIZE_BYTES_MAX.min(self.segments.payload_size_max());
-        let share = job.frame_share();
-        if self.batch.len() == BATCH_COUNT_MAX || self.batch_size + share > size_max {
-            self.flush();
-        }
-        self.batch_size += share;
         self.batch.push(job);
         if self.deadline.is_none() {
             self.deadline = Some(self.next_beat());
-        }
-        if self.batch_size >= size_max {
-            self.flush();
         }
     }
 
@@ -176,41 +158,64 @@ impl Writer {
         now.checked_add(Duration::from_nanos(wait)).unwrap_or(now)
     }
 
-    /// Makes the batch durable and answers it.
+    /// Makes what was gathered durable and answers all of it.
     fn flush(&mut self) {
         self.deadline = None;
-        let payload_size_max = self.batch_size;
-        self.batch_size = BATCH_HEAD_SIZE_BYTES;
-        if self.batch.is_empty() {
-            return;
-        }
         let mut jobs = std::mem::take(&mut self.batch);
         jobs.shuffle(&mut OsRng);
-        let room = self.room_for_intake(payload_size_max);
-        self.shared.set_full(room.is_err());
-        if room.is_err() {
-            for job in jobs {
-                job.answer(Err(SubmitError::StoreFull));
-            }
-            return;
-        }
-        let accepted = self.find_new(&jobs);
+        let standings = self.standings(&jobs);
         let fresh: Vec<&Job> = jobs
             .iter()
-            .zip(&accepted)
-            .filter(|(_, a)| **a == Accepted::Created)
+            .zip(&standings)
+            .filter(|(_, standing)| **standing == Standing::Fresh)
             .map(|(job, _)| job)
             .collect();
-        if !fresh.is_empty() {
-            self.write_batch(&fresh);
-        }
-        for (job, accepted) in jobs.into_iter().zip(accepted) {
-            job.answer(Ok(accepted));
+        let written = self.write_fresh(&fresh);
+        // A repeat is durable only when the submission that it repeats is.
+        let refused: BTreeSet<_> = fresh
+            .iter()
+            .zip(&written)
+            .filter(|(_, written)| written.is_err())
+            .map(|(job, _)| (job.force.clone(), job.h))
+            .collect();
+        for (job, standing) in jobs.into_iter().zip(standings) {
+            let refused = !refused.is_empty() && refused.contains(&(job.force.clone(), job.h));
+            let answer = match standing {
+                Standing::Durable => Ok(Accepted::Already),
+                Standing::Fresh | Standing::Repeat if refused => Err(SubmitError::StoreFull),
+                Standing::Fresh => Ok(Accepted::Created),
+                Standing::Repeat => Ok(Accepted::Already),
+            };
+            job.answer(answer);
         }
     }
 
-    /// Which of the submissions are neither durable already nor earlier in this batch.
-    fn find_new(&self, jobs: &[Job]) -> Vec<Accepted> {
+    /// Writes the submissions in the order given, in as many frames as they need; says which found room.
+    ///
+    /// Only these are asked room for: one that is durable already needs none.
+    fn write_fresh(&mut self, fresh: &[&Job]) -> Vec<Result<(), Full>> {
+        if fresh.is_empty() && self.shared.is_full() {
+            let full = self.room_for_intake(BATCH_HEAD_SIZE_BYTES).is_err();
+            self.shared.set_full(full);
+        }
+        let payload_size_max = BATCH_SIZE_BYTES_MAX.min(self.segments.payload_size_max());
+        let mut done = Vec::with_capacity(fresh.len());
+        let mut rest = fresh;
+        while !rest.is_empty() {
+            let (frame, payload_size) = frame_of(rest, payload_size_max);
+            let room = self.room_for_intake(payload_size);
+            self.shared.set_full(room.is_err());
+            if room.is_ok() {
+                self.write_batch(frame);
+            }
+            done.extend(frame.iter().map(|_| room));
+            rest = rest.get(frame.len()..).unwrap_or_default();
+        }
+        done
+    }
+
+    /// Which of the submissions are neither durable already nor earlier among these.
+    fn standings(&self, jobs: &[Job]) -> Vec<Standing> {
         let mut seen = BTreeSet::new();
         let index = self.shared.index();
         let Some(index) = index.as_ref() else {
@@ -222,8 +227,9 @@ impl Writer {
         jobs.iter()
             .map(|job| match index.drop_place(&job.force, &job.h) {
                 Err(error) => fail_stop("cannot look a submission up in the index", &error),
-                Ok(None) if seen.insert((&job.force, job.h)) => Accepted::Created,
-                Ok(_) => Accepted::Already,
+                Ok(Some(_)) => Standing::Durable,
+                Ok(None) if seen.insert((&job.force, job.h)) => Standing::Fresh,
+                Ok(None) => Standing::Repeat,
             })
             .collect()
     }
@@ -292,6 +298,32 @@ impl Writer {
         self.segments.make_room(payload_size)?;
         self.shared.keep_index_room()
     }
+}
+
+/// How a submission stands before its beat is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Durable since an earlier beat.
+    Durable,
+    /// To be written.
+    Fresh,
+    /// Once more in this beat.
+    Repeat,
+}
+
+/// The submissions from the first on that make the next frame, at least one, and the size of its payload.
+fn frame_of<'a, 'b>(jobs: &'a [&'b Job], payload_size_max: u64) -> (&'a [&'b Job], u64) {
+    let mut payload_size = BATCH_HEAD_SIZE_BYTES;
+    let mut count = 0;
+    for job in jobs.iter().take(BATCH_COUNT_MAX) {
+        let grown = payload_size.saturating_add(job.frame_share());
+        if count > 0 && grown > payload_size_max {
+            break;
+        }
+        payload_size = grown;
+        count += 1;
+    }
+    (jobs.get(..count).unwrap_or(jobs), payload_size)
 }
 
 fn write_jobs(out: &mut dyn Write, jobs: &[&Job]) -> io::Result<()> {
