@@ -11,9 +11,15 @@ use clap::{Parser, Subcommand};
 use hafan::start::{self, StartError};
 use hafan::{process, telemetry};
 
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  2  wrong usage or configuration
+  3  cannot reach, read or write what it needs
+  4  refused for safety";
+
 /// Takes sealed reports, keeps them, and publishes the log.
 #[derive(Parser)]
-#[command(name = "hafan", version, arg_required_else_help = true)]
+#[command(name = "hafan", version, arg_required_else_help = true, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -74,7 +80,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes on one line of stderr.
+/// Says the error and its causes on stderr: one line, and more where a place in the configuration is shown.
 fn say(error: &StartError) {
     let mut line = format!("hafan: {error}");
     let mut cause = error.source();
@@ -84,5 +90,5 @@ fn say(error: &StartError) {
         cause = error.source();
     }
     // Nobody is left to tell when stderr is closed.
-    let _closed = writeln!(std::io::stderr(), "{line}");
+    let _closed = writeln!(std::io::stderr(), "{}", line.trim_end());
 }
