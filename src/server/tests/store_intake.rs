@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hafan::store::{Accepted, Body, Store, StoreConfig, SubmitError};
 use hafan_envelope::submission::Digest;
-use store_support::{YEAR, blob, config, force, open, signer, submission, submit, submit_all};
+use store_support::{YEAR, blob, check_log, config, force, open, signer, submission, submit, submit_all};
 
 fn made(beat: Duration) -> (tempfile::TempDir, StoreConfig) {
     let dir = tempfile::tempdir().unwrap();

@@ -178,21 +178,23 @@ impl Current {
 }
 
 /// Makes an empty segment that survives a power cut, or leaves nothing behind.
+///
+/// Only what comes before its first sync may fail without harm: a failed sync ends the process.
 fn create_segment(dir: &Path, path: &Path, size: u64) -> io::Result<File> {
+    // Before the file is made: when handles have run out there must be no file.
+    let folder = File::open(dir)?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    match preallocate(&file, size) {
-        Ok(()) => {}
-        Err(error) => {
-            fs::remove_file(path)?;
-            return Err(error);
-        }
+    if let Err(error) = preallocate(&file, size) {
+        fs::remove_file(path)?;
+        return Err(error);
     }
-    file.sync_all()?;
-    File::open(dir)?.sync_all()?;
+    if let Err(error) = file.sync_all().and_then(|()| folder.sync_all()) {
+        fail_stop(&format!("cannot sync segment {}", path.display()), &error);
+    }
     Ok(file)
 }
