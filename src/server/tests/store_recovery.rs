@@ -466,6 +466,29 @@ fn an_index_of_another_moment_is_made_anew() {
 }
 
 #[test]
+fn a_clean_index_that_lacks_a_submission_is_made_anew() {
+    let (_dir, config) = made(&["btp"], 4);
+    let btp = force("btp");
+    let store = open(&config).unwrap();
+    submit(&store, &btp, 1, 200).unwrap();
+    store.shutdown();
+    drop(store);
+    let saved = config.store_dir.with_extension("saved");
+    copy_dir(&config.store_dir.join("index"), &saved);
+    let store = open(&config).unwrap();
+    submit(&store, &btp, 2, 200).unwrap();
+    store.shutdown();
+    drop(store);
+    // The same logs, and one submission less.
+    fs::remove_dir_all(config.store_dir.join("index")).unwrap();
+    copy_dir(&saved, &config.store_dir.join("index"));
+    let store = open(&config).unwrap();
+    assert_eq!(submit(&store, &btp, 2, 200).unwrap(), Accepted::Already);
+    store.close_epoch(&btp, YEAR, &signer()).unwrap();
+    assert_eq!(check_log(&store, &btp, YEAR, 4).len(), 2);
+}
+
+#[test]
 fn a_store_older_than_its_pin_is_refused() {
     let (_dir, config) = made(&["btp"], 4);
     let btp = force("btp");

@@ -483,7 +483,8 @@ fn open_index(
     if clean
         && dir.join("db").is_file()
         && let Ok(index) = Index::open(&dir)
-        && let Ok(pending) = compare(&index, replay)
+        && let Ok((pending, complete)) = compare(&index, replay)
+        && complete
     {
         return Ok((index, pending));
     }
@@ -498,7 +499,7 @@ fn open_index(
     make_private_dir(&dir).map_err(io_error(&dir))?;
     let index = Index::open(&dir).map_err(|error| index_error(&dir, &error))?;
     rebuild(folder, &index, progress)?;
-    let pending = compare(&index, replay).map_err(|error| match error {
+    let (pending, _) = compare(&index, replay).map_err(|error| match error {
         CompareError::Withheld(force) => OpenError::Withheld { force },
         CompareError::Differs => index_error(
             &dir,
@@ -523,7 +524,10 @@ enum CompareError {
 }
 
 /// Compares the index with the segments: size and root of each log, number of submissions of each force.
-fn compare(index: &Index, replay: &Replay) -> Result<Queues, CompareError> {
+///
+/// Gives what waits for an epoch, and whether the index has as many submissions as the segments. One that was just made
+/// may have fewer: the same submission could be there twice if an index had once failed to find it.
+fn compare(index: &Index, replay: &Replay) -> Result<(Queues, bool), CompareError> {
     for ((force, year), log) in &replay.logs {
         let head = index.head(force, *year).map_err(CompareError::Index)?;
         if head != Some((log.view.tree().size(), log.view.tree().root())) {
@@ -531,13 +535,14 @@ fn compare(index: &Index, replay: &Replay) -> Result<Queues, CompareError> {
         }
     }
     let mut queues = Queues::new();
+    let mut complete = true;
     for (force, count) in &replay.drops {
         let (pending, found) = match index.pending(force) {
             Err(IndexError::LeafWithoutDrop) => return Err(CompareError::Withheld(force.clone())),
             Err(error) => return Err(CompareError::Index(error)),
             Ok(found) => found,
         };
-        // The same submission could be there twice if the index had once failed to find it.
+        complete &= found == *count;
         if found > *count {
             return Err(CompareError::Differs);
         }
@@ -547,7 +552,7 @@ fn compare(index: &Index, replay: &Replay) -> Result<Queues, CompareError> {
             .collect();
         queues.insert(force.clone(), queue);
     }
-    Ok(queues)
+    Ok((queues, complete))
 }
 
 /// Makes the index from the segments.
