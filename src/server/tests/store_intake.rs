@@ -3,11 +3,14 @@
 mod store_support;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use hafan::store::{Accepted, Body, Store, StoreConfig, SubmitError};
 use hafan_envelope::submission::Digest;
-use store_support::{YEAR, blob, check_log, config, force, open, signer, submission, submit, submit_all};
+use store_support::{
+    YEAR, blob, check_log, config, force, open, signer, submission, submit, submit_all,
+};
 
 fn made(beat: Duration) -> (tempfile::TempDir, StoreConfig) {
     let dir = tempfile::tempdir().unwrap();
@@ -123,4 +126,40 @@ fn what_is_durable_is_answered_so_on_a_full_disk() {
     assert!(store.health().full);
     assert_eq!(submit(&store, &btp, 1, 200).unwrap(), Accepted::Already);
     assert!(blob(&store, &btp, &submission(2, 200).0).is_none());
+}
+
+#[test]
+fn the_times_of_files_are_midnight_utc() {
+    let (_dir, config) = made(Duration::ZERO);
+    let btp = force("btp");
+    let store = open(&config).unwrap();
+    let segments = config.store_dir.join("segments");
+    let look = |what: &str, paths: &[std::path::PathBuf]| {
+        for path in paths {
+            let metadata = std::fs::metadata(path).unwrap();
+            let midnight = (metadata.mtime() % 86_400, metadata.mtime_nsec());
+            assert_eq!(midnight, (0, 0), "{what}: {}", path.display());
+        }
+    };
+    // The second makes another segment.
+    for n in 0..2 {
+        submit(&store, &btp, n, 90_000).unwrap();
+        let first = segments.join("000000.log");
+        look("after a batch", &[first, config.store_dir.join("index/db")]);
+    }
+    store.close_epoch(&btp, YEAR, &signer()).unwrap();
+    let pin = config.pinned_dir.join("btp-2026.checkpoint");
+    let second = segments.join("000001.log");
+    look(
+        "after an epoch",
+        &[segments.clone(), second, pin, config.pinned_dir.clone()],
+    );
+    store.shutdown();
+    drop(store);
+    look("after a stop", &[config.store_dir.join("index/db")]);
+    drop(open(&config).unwrap());
+    look(
+        "after a start",
+        &[segments.join("000000.log"), segments.join("000001.log")],
+    );
 }

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd as _;
 
 use hafan::store::{Accepted, Store, SubmitError};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use store_support::{YEAR, check_log, config, force, open, signer, submit};
+use store_support::{YEAR, blob, check_log, config, force, open, signer, submit};
 
 #[test]
 fn a_passing_shortage_of_handles_is_answered_and_passes() {
@@ -39,4 +39,6 @@ fn a_passing_shortage_of_handles_is_answered_and_passes() {
     assert_eq!(submit(&store, &btp, 2, 100_000).unwrap(), Accepted::Created);
     store.close_epoch(&btp, YEAR, &signer()).unwrap();
     assert_eq!(check_log(&store, &btp, YEAR, 8).len(), 2);
+    let (h, body) = store_support::submission(2, 100_000);
+    assert_eq!(blob(&store, &btp, &h), Some(body));
 }

@@ -26,6 +26,7 @@ use hafan_tlog::tile::TileKind;
 use hafan_tlog::{Hash, Seed, TilePath};
 
 use super::space::keep_room_behind;
+use super::times::set_to_midnight;
 
 /// How long sled may take to open before it is taken for hung.
 const OPEN_TIME_MAX: Duration = Duration::from_secs(20);
@@ -177,12 +178,14 @@ impl Index {
 
     /// Keeps blocks for the next changes, because sled hangs when it finds none.
     pub(crate) fn keep_room(&self) -> io::Result<()> {
-        keep_room_behind(&self.file, ROOM_BYTES)
+        keep_room_behind(&self.file, ROOM_BYTES)?;
+        set_to_midnight(&self.file)
     }
 
     /// Makes changes; they are seen by every read from now on, and are not durable.
     pub(crate) fn apply(&self, changes: Changes) -> Result<(), IndexError> {
-        Ok(self.db.apply_batch(changes.batch)?)
+        self.db.apply_batch(changes.batch)?;
+        Ok(set_to_midnight(&self.file)?)
     }
 
     /// Writes everything to the disk and ends.
@@ -191,6 +194,9 @@ impl Index {
         let Self { db, dir, file } = self;
         drop(db);
         drop(file);
+        for entry in fs::read_dir(&dir)? {
+            set_to_midnight(&File::open(entry?.path())?)?;
+        }
         rustix::fs::syncfs(File::open(dir)?).map_err(io::Error::from)?;
         Ok(())
     }

@@ -19,6 +19,7 @@ mod record;
 mod scan;
 mod segment;
 mod space;
+mod times;
 
 mod folder;
 mod index;

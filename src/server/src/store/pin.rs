@@ -12,6 +12,8 @@ use std::str::FromStr as _;
 use hafan_directory::Force;
 use hafan_tlog::note::NOTE_SIZE_BYTES_MAX;
 
+use super::times::set_to_midnight;
+
 /// The folder of the pins.
 pub(crate) struct Pins {
     dir: PathBuf,
@@ -80,6 +82,7 @@ impl Pins {
             .mode(0o600)
             .open(&staged)?;
         file.write_all(note)?;
+        set_to_midnight(&file)?;
         file.sync_all()?;
         Ok(StagedPin {
             dir: self.dir.clone(),
@@ -93,6 +96,8 @@ impl StagedPin {
     /// Puts the new pin in the place of the old one, durably.
     pub(crate) fn commit(self) -> io::Result<()> {
         fs::rename(&self.staged, &self.path)?;
-        File::open(&self.dir)?.sync_all()
+        let dir = File::open(&self.dir)?;
+        set_to_midnight(&dir)?;
+        dir.sync_all()
     }
 }

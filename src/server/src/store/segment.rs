@@ -13,6 +13,7 @@ use super::fail_stop::fail_stop;
 use super::frame::{FrameKind, Header, payload_size_max};
 use super::scan::{End, segment_path};
 use super::space::{Full, is_shortage, preallocate};
+use super::times::set_to_midnight;
 
 /// Where a frame's payload was written.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,9 @@ impl Segments {
         }
         cut_tail(&file, end.offset, size)?;
         file.sync_all()?;
-        File::open(dir)?.sync_all()?;
+        let folder = File::open(dir)?;
+        set_to_midnight(&folder)?;
+        folder.sync_all()?;
         segments.current = Some(Current {
             number,
             file,
@@ -193,7 +196,10 @@ fn create_segment(dir: &Path, path: &Path, size: u64) -> io::Result<File> {
         fs::remove_file(path)?;
         return Err(error);
     }
-    if let Err(error) = file.sync_all().and_then(|()| folder.sync_all()) {
+    let synced = [&file, &folder]
+        .into_iter()
+        .try_for_each(|made| set_to_midnight(made).and_then(|()| made.sync_all()));
+    if let Err(error) = synced {
         fail_stop(&format!("cannot sync segment {}", path.display()), &error);
     }
     Ok(file)
