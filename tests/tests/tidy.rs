@@ -194,31 +194,69 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
         })
 }
 
+/// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
+const READERS: [(&str, &str, &str); 3] = [
+    ("directory", "src/directory/tests/vectors.rs", "txt"),
+    ("log", "src/tlog/tests/vectors.rs", "txt"),
+    ("report", "src/report/tests/vectors.rs", "json"),
+];
+
 #[test]
 fn every_vector_is_read_by_a_test() {
-    let sources: Vec<String> = our_files()
-        .into_iter()
-        .filter(|path| !is_vector(path))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|ext| ["rs", "mjs", "ts"].iter().any(|known| ext == *known))
-        })
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
-    // A folder that a test reads whole is named as `vectors/NAME`; so is a file that it reads alone.
-    let mut unread = Vec::new();
-    for entry in fs::read_dir(root().join("tests/vectors")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let named = [format!("vectors/{name}"), format!("\"{name}\"")];
-        if name != "README.md"
-            && !sources
-                .iter()
-                .any(|source| named.iter().any(|n| source.contains(n)))
-        {
-            unread.push(name);
-        }
+    let vectors = root().join("tests/vectors");
+    for (folder, reader, _) in READERS {
+        let reader = fs::read_to_string(root().join(reader)).unwrap();
+        assert!(reader.contains("read_dir("), "{folder}");
+        assert!(
+            reader.contains(&format!("tests/vectors/{folder}\"")),
+            "{folder}"
+        );
     }
-    assert_eq!(unread, Vec::<String>::new());
+    let read: Vec<PathBuf> = xtask::search::files_under(&vectors)
+        .unwrap()
+        .into_iter()
+        .filter(|path| !path.ends_with("README.md"))
+        .filter(|path| {
+            READERS.iter().all(|(folder, _, extension)| {
+                path.parent() != Some(vectors.join(folder).as_path())
+                    || path.extension().is_none_or(|found| found != *extension)
+            })
+        })
+        .collect();
+    assert_eq!(read, Vec::<PathBuf>::new(), "no test reads these");
+}
+
+/// The parsers of what strangers send, and the fuzz target that calls each.
+const PARSERS: [(&str, &str); 13] = [
+    ("submission", "Submission::parse("),
+    ("submission", "check_header"),
+    ("age_header", "header::split("),
+    ("ustar", "hafan_ustar::members("),
+    ("ustar", "stream::Reader::new("),
+    ("report_json", "Report::parse("),
+    ("directory", "Directory::open("),
+    ("note", "note::open("),
+    ("checkpoint", "Checkpoint::parse("),
+    ("entry_bundle", "decode_entries("),
+    ("tile_path", "parse::<hafan_tlog::TilePath>"),
+    ("bundle", "BundleReader::open("),
+    ("request_signature", "verify("),
+];
+
+#[test]
+fn every_parser_of_hostile_input_is_fuzzed_from_seeds() {
+    let dir = root().join("fuzz/fuzz_targets");
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let seeds = fs::read_to_string(root().join("fuzz/seeds.mjs")).unwrap();
+    for (target, call) in PARSERS {
+        let source = fs::read_to_string(dir.join(format!("{target}.rs"))).unwrap();
+        assert!(source.contains(call), "{target}: {call}");
+        assert!(manifest.contains(&format!("\"fuzz_targets/{target}.rs\"")));
+        assert!(seeds.contains(&format!("seed(\"{target}\"")), "{target}");
+    }
+    let targets = fs::read_dir(&dir).unwrap().count();
+    let named: std::collections::BTreeSet<_> = PARSERS.iter().map(|(target, _)| target).collect();
+    assert_eq!(targets, named.len());
 }
 
 #[test]

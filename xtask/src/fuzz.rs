@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use xtask::binaries::cargo;
 use xtask::process::{guarded, run as run_command, say};
-use xtask::root;
+use xtask::{root, tools};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -45,6 +45,7 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<()> {
             )
         }
     };
+    tools::ensure(&[tools::NODE, tools::FUZZ])?;
     let fuzz_dir = root().join("fuzz");
     run_command(
         "cargo build (fuzz targets)",
@@ -52,6 +53,7 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<()> {
             .current_dir(&fuzz_dir)
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", RUSTFLAGS)
+            .env_remove("CARGO_TARGET_DIR")
             .args([
                 "build",
                 "--release",
@@ -61,10 +63,20 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<()> {
                 TARGET,
             ]),
     )?;
+    let seeds_dir = fuzz_dir.join("target/seeds");
+    if seeds_dir.exists() {
+        fs::remove_dir_all(&seeds_dir)?;
+    }
+    run_command(
+        "seeds from tests/vectors",
+        guarded("node")
+            .arg(fuzz_dir.join("seeds.mjs"))
+            .arg(&seeds_dir),
+    )?;
     let mut failed = Vec::new();
     for name in &chosen {
         let corpus = fuzz_dir.join("corpus").join(name);
-        let seeds = fuzz_dir.join("seeds").join(name);
+        let seeds = seeds_dir.join(name);
         let artifacts = fuzz_dir.join("artifacts").join(name);
         fs::create_dir_all(&corpus)?;
         fs::create_dir_all(&artifacts)?;
@@ -81,10 +93,8 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> Result<()> {
             .args(["-timeout=1", "-malloc_limit_mb=64", "-rss_limit_mb=1024"])
             .args(["-print_final_stats=1", "-verbosity=1"])
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
-            .arg(&corpus);
-        if seeds.is_dir() {
-            command.arg(&seeds);
-        }
+            .arg(&corpus)
+            .arg(&seeds);
         if let Err(error) = run_command(&format!("fuzz {name} for {seconds} s"), &mut command) {
             say(&format!("✗ {name}: {error:#}"));
             failed.push(name.clone());

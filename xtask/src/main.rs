@@ -14,9 +14,50 @@ mod bench;
 mod fuzz;
 mod suite;
 
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo --once     one report from a real browser to an officer's screen, compared
+  cargo xtask test            every test there is
+  cargo xtask demo            the same system, to try by hand
+
+Longer than `cargo xtask test` has it:
+  HAFAN_POWER_CUTS=300 cargo test -p hafan-tests --test power_cut -- --nocapture
+  cargo xtask fuzz --seconds 3600";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo                                      serves on 127.0.0.1:8080 until Ctrl-C; run again, it goes on
+  cargo xtask demo --once                               one report through the whole system
+  cargo xtask demo --port 9000 --dir /tmp/hafan-demo    beside another one";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                                      everything; needs root once, for Debian's packages
+  cargo test -p hafan-tests --test flow                 one test of the whole system
+  HAFAN_POWER_CUTS=300 cargo test -p hafan-tests --test power_cut -- --nocapture
+                                                        300 power cuts instead of 30; needs root";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  cargo xtask bench                 all three
+  cargo xtask bench intake --json   one, a line of JSON a figure";
+
+const SITE_EXAMPLES: &str = "\
+Example:
+  cargo xtask site    web/dist, with the root keys of forces/*.toml";
+
+const FUZZ_EXAMPLES: &str = "\
+Examples:
+  cargo xtask fuzz                          each target for a minute
+  cargo xtask fuzz ustar --seconds 600      one target for ten";
+
+const DEPS_EXAMPLES: &str = "\
+Example:
+  cargo xtask deps && git diff tests/deps    what a changed Cargo.lock brings into each program";
+
 /// Every developer command of Hafan.
 #[derive(Parser)]
-#[command(bin_name = "cargo xtask", version, about)]
+#[command(bin_name = "cargo xtask", version, about, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -25,6 +66,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Sets up demonstration keys for the four forces and runs the server until Ctrl-C
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo {
         /// Send one report with a real browser, carry it, open it, compare, and end
         #[arg(long)]
@@ -37,8 +79,10 @@ enum Command {
         port: u16,
     },
     /// Runs every test there is, and tells of every failure at the end
+    #[command(after_help = TEST_EXAMPLES)]
     Test,
     /// Measures, each figure as a ratio to a limit measured in the same run
+    #[command(after_help = BENCH_EXAMPLES)]
     Bench {
         /// Only this one
         #[arg(value_enum)]
@@ -48,8 +92,10 @@ enum Command {
         json: bool,
     },
     /// Builds web/dist and its manifest
+    #[command(after_help = SITE_EXAMPLES)]
     Site,
     /// Feeds the parsers of hostile input with hostile input
+    #[command(after_help = FUZZ_EXAMPLES)]
     Fuzz {
         /// Only this target
         target: Option<String>,
@@ -58,6 +104,7 @@ enum Command {
         seconds: u32,
     },
     /// Writes the lists of crates that each program links (tests/deps) anew
+    #[command(after_help = DEPS_EXAMPLES)]
     Deps,
 }
 

@@ -184,6 +184,12 @@ impl Layout {
     /// # Errors
     /// When the folder holds something already, or a program refuses.
     pub fn make(&self, binaries: &Binaries, settings: &Settings) -> Result<()> {
+        if self.dir.exists() && !self.dir.is_dir() {
+            bail!(
+                "{} is not a folder: name another with --dir",
+                self.dir.display()
+            );
+        }
         if self.dir.exists() && fs::read_dir(&self.dir)?.next().is_some() {
             bail!(
                 "{} holds something, but not a whole demonstration (no config.toml): remove it, or name another folder with --dir",

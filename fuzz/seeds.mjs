@@ -1,0 +1,89 @@
+// Writes what the fuzz targets begin with: the vectors of tests/vectors, and one well-formed input for each format that has none there.
+// node fuzz/seeds.mjs FOLDER makes FOLDER/{target}/{seed}. cargo xtask fuzz runs it.
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const vectors = join(import.meta.dirname, "../tests/vectors");
+const out = process.argv[2];
+
+function seed(target, name, bytes) {
+  mkdirSync(join(out, target), { recursive: true });
+  writeFileSync(join(out, target, name), bytes);
+}
+
+/** A vector: `name: value` lines, an empty line, the body. */
+function read(path) {
+  const text = readFileSync(path, "utf8");
+  const end = text.indexOf("\n\n");
+  const head = Object.fromEntries(
+    text
+      .slice(0, end)
+      .split("\n")
+      .map((line) => line.split(/: (.*)/s)),
+  );
+  const body = text.slice(end + 2);
+  return { head, body: head.encoding === "hex" ? Buffer.from(body, "hex") : Buffer.from(body) };
+}
+
+/** What a note signs: all before its last empty line, with the line end. */
+const signed = (note) => note.subarray(0, Math.max(note.lastIndexOf("\n\n"), 0) + 1);
+
+for (const name of readdirSync(join(vectors, "directory"))) {
+  const { body } = read(join(vectors, "directory", name));
+  seed("note", `directory-${name}`, body);
+  seed("directory", name, signed(body));
+}
+for (const name of readdirSync(join(vectors, "log"))) {
+  const { head, body } = read(join(vectors, "log", name));
+  if (head.parse === "entry") seed("entry_bundle", name, Buffer.concat([Buffer.from([0, 66]), body]));
+  else seed("note", name, body);
+  if (head.parse === "checkpoint") seed("checkpoint", name, signed(body));
+}
+for (const name of readdirSync(join(vectors, "report")).filter((name) => name.endsWith(".json"))) {
+  const { report } = JSON.parse(readFileSync(join(vectors, "report", name), "utf8"));
+  seed("report_json", name, JSON.stringify(report));
+}
+
+const base64 = (size) => Buffer.alloc(size, 7).toString("base64").replaceAll("=", "");
+const header = Buffer.from(
+  `age-encryption.org/v1\n-> mlkem768x25519 ${base64(1120)}\n${base64(32)}\n--- ${base64(32)}\n`,
+);
+const submission = Buffer.concat([Buffer.alloc(48), header, Buffer.alloc(16 + 65_536 + 16)]);
+seed("age_header", "envelope", header);
+seed("submission", "header", submission.subarray(0, 48 + header.length));
+seed("submission", "whole", submission);
+
+/** A member of a tar as docs/protocol.md section 2 has it: header of 512 bytes, data, zeros up to 512. */
+function member(name, data) {
+  const block = Buffer.alloc(512);
+  block.write(name, 0);
+  block.write("0000644\0" + "0000000\0".repeat(2) + data.length.toString(8).padStart(11, "0") + "\0", 100);
+  block.write("00000000000\0        0", 136);
+  block.write("ustar\x0000", 257);
+  block.write("0000000\0".repeat(2), 329);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return Buffer.concat([block, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
+}
+
+const tar = (...members) =>
+  Buffer.concat([...members.map(([name, data]) => member(name, Buffer.from(data))), Buffer.alloc(1024)]);
+seed("ustar", "two", tar(["report.json", "{}"], ["files/01-a.txt", "a".repeat(513)]));
+const directory = read(join(vectors, "directory/ok.txt")).body;
+const checkpoint = read(join(vectors, "log/checkpoint-ok.txt")).body;
+const parts = [
+  ["directory", directory],
+  ["previous-checkpoint", checkpoint],
+  ["checkpoint", checkpoint],
+  ["entries", Buffer.alloc(66, 1)],
+  ["epochs.json", "[]"],
+];
+seed("bundle", "no-blob", tar(...parts));
+seed("bundle", "one-blob", tar(...parts, [`blobs/${"ab".repeat(32)}`, submission.subarray(0, 2048)]));
+
+const courier = /"couriers":\["([^+"]+)/.exec(directory.toString())[1];
+const input = `("@method" "@path" "@query");created=1798000000;keyid="${courier}";alg="ed25519";tag="hafan-courier"`;
+seed("request_signature", "courier", `hafan=${input}\nhafan=:${Buffer.alloc(64, 7).toString("base64")}:`);
+
+const paths = ["tile/0/000", "tile/entries/x001/x234/067", "tile/1/x001/234.p/12", "tile/63/999.p/255"];
+for (const [number, path] of paths.entries()) seed("tile_path", `path-${number}`, path);
