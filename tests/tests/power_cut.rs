@@ -11,7 +11,8 @@
 //! by sector are made in `src/server/tests/store_recovery.rs`. That a drive lies about its cache is not simulated.
 //!
 //! `cargo test -p hafan-tests --test power_cut` cuts 30 times; the long run is
-//! `HAFAN_POWER_CUTS=300 cargo test -p hafan-tests --test power_cut -- --nocapture`. Both need root.
+//! `HAFAN_POWER_CUTS=300 cargo test -p hafan-tests --test power_cut -- --nocapture`. Both need root. Run with a library
+//! preloaded in which `fsync` and `fdatasync` do nothing, the test of the real store fails as it should.
 
 #![expect(
     clippy::unwrap_used,
