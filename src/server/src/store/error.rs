@@ -203,6 +203,14 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// The index did not open in time; its opener ends with the process.
+    #[error(
+        "the index in {path} did not open in time. Nothing is lost: start again, and it is made anew from the segments"
+    )]
+    IndexHung {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The index cannot be made anew.
     #[error("the index in {path} cannot be made anew: {reason}")]
     Index {

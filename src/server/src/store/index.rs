@@ -29,7 +29,7 @@ use super::space::keep_room_behind;
 use super::times::set_to_midnight;
 
 /// How long sled may take to open before it is taken for hung.
-const OPEN_TIME_MAX: Duration = Duration::from_secs(20);
+pub(crate) const OPEN_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// sled's own segments: pages up to a quarter of this stay in its one file, and no full tile comes near.
 const SLED_SEGMENT_SIZE_BYTES: usize = 2 * 1024 * 1024;
@@ -47,7 +47,7 @@ pub(crate) enum IndexError {
     Sled(#[from] sled::Error),
     #[error("the index cannot be read or written")]
     Io(#[from] io::Error),
-    #[error("the index did not open within {} s", OPEN_TIME_MAX.as_secs())]
+    #[error("the index did not open in time")]
     Hung,
     #[error("the index could not be opened: its reader failed on what it found")]
     Panicked,
@@ -147,7 +147,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// Opens the index, or makes an empty one where there is none. It may be anything: sled may panic or hang on it.
-    pub(crate) fn open(dir: &Path) -> Result<Self, IndexError> {
+    pub(crate) fn open(dir: &Path, time_max: Duration) -> Result<Self, IndexError> {
         let (sender, receiver) = mpsc::channel();
         let path = dir.to_path_buf();
         thread::Builder::new()
@@ -165,7 +165,7 @@ impl Index {
                 drop(sender.send(opened));
             })?;
         let opened = receiver
-            .recv_timeout(OPEN_TIME_MAX)
+            .recv_timeout(time_max)
             .map_err(|_| IndexError::Hung)?;
         let db = opened.map_err(|_| IndexError::Panicked)??;
         let file = fs::OpenOptions::new().write(true).open(dir.join("db"))?;

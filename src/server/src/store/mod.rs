@@ -31,6 +31,7 @@ mod shared;
 
 mod epoch;
 mod read;
+mod reindex;
 mod replay;
 mod writer;
 

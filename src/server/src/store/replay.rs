@@ -5,26 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use hafan_directory::Force;
-use hafan_envelope::submission::{DigestHasher, tag_digest};
-use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, decoy, log_origin};
+use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, log_origin};
 
 use super::epoch::empty_epoch;
 use super::folder::{Folder, is_empty_dir, make_private_dir};
 use super::frame::FrameKind;
-use super::index::{Changes, DropPlace, Index, IndexError};
+use super::index::OPEN_TIME_MAX;
 use super::pin::Pins;
 use super::record::{Epoch, RecordError, SubmissionAt, WalkError, walk_batch};
-use super::scan::{End, FrameAt, ScanError, each_chunk, scan, segment_path};
+use super::reindex::open_index;
+use super::scan::{End, FrameAt, ScanError, scan, segment_path};
 use super::segment::Segments;
-use super::shared::{Parts, Pending, Queues};
-use super::space::is_shortage;
+use super::shared::Parts;
 use super::view::LogView;
 use super::{ConfigError, CreateError, EpochDamage, OpenError, OpenProgress, StoreConfig};
 
@@ -34,23 +33,20 @@ const SEGMENT_SIZE_BYTES_MIN: u64 = 128 * 1024;
 /// The largest epoch: 65,535 leaves and the largest checkpoint.
 const EPOCH_SIZE_BYTES_MAX: u64 = 65_535 * 66 + 65_536 + 128;
 
-/// Changes of the index that are made together while it is made anew.
-const REBUILD_BATCH: usize = 1024;
-
 /// A log as the segments say, while they are read.
-struct ReplayedLog {
-    view: LogView,
+pub(crate) struct ReplayedLog {
+    pub(crate) view: LogView,
     pin: Option<Pin>,
 }
 
-struct Pin {
+pub(crate) struct Pin {
     checkpoint: Checkpoint,
     note: Vec<u8>,
     /// Root of the replayed log when it had the size of the pin.
     root: Option<Hash>,
 }
 
-type ReplayedLogs = BTreeMap<(Force, u16), ReplayedLog>;
+pub(crate) type ReplayedLogs = BTreeMap<(Force, u16), ReplayedLog>;
 
 fn check_config(config: &StoreConfig, key_name: &str) -> Result<(), ConfigError> {
     let epoch = u64::from(config.leaves_per_epoch) * 66 + 65_536;
@@ -188,7 +184,7 @@ pub(crate) fn open(
     let clean = folder
         .take_clean_mark(segments.end())
         .map_err(io_error(folder.root()))?;
-    let (index, pending) = open_index(&folder, clean, &replay, progress)?;
+    let (index, pending) = open_index(&folder, clean, &replay, OPEN_TIME_MAX, progress)?;
     let logs = replay
         .logs
         .into_iter()
@@ -210,7 +206,7 @@ pub(crate) fn open(
     ))
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     let path = path.to_path_buf();
     move |source| OpenError::Io { path, source }
 }
@@ -234,11 +230,11 @@ impl From<ScanError> for OpenError {
 }
 
 /// What the segments say.
-struct Replay {
-    logs: ReplayedLogs,
+pub(crate) struct Replay {
+    pub(crate) logs: ReplayedLogs,
     /// Submissions of each force.
-    drops: BTreeMap<Force, u64>,
-    end: End,
+    pub(crate) drops: BTreeMap<Force, u64>,
+    pub(crate) end: End,
 }
 
 impl Replay {
@@ -341,7 +337,7 @@ impl Replay {
     }
 }
 
-fn read_epoch(dir: &Path, file: &File, frame: &FrameAt) -> Result<Epoch, OpenError> {
+pub(crate) fn read_epoch(dir: &Path, file: &File, frame: &FrameAt) -> Result<Epoch, OpenError> {
     let (segment, byte) = (frame.segment, frame.offset);
     let size = frame.header.payload_size;
     if size > EPOCH_SIZE_BYTES_MAX {
@@ -448,7 +444,7 @@ fn read_pin(
     }))
 }
 
-fn walk_error<E>(
+pub(crate) fn walk_error<E>(
     dir: &Path,
     frame: &FrameAt,
     error: WalkError<E>,
@@ -469,195 +465,5 @@ const fn record_error(frame: &FrameAt, source: RecordError) -> OpenError {
         segment: frame.segment,
         byte: frame.offset,
         source,
-    }
-}
-
-/// The index, and what waits for an epoch. One that is not known to be right is deleted and made anew.
-fn open_index(
-    folder: &Folder,
-    clean: bool,
-    replay: &Replay,
-    progress: &dyn Fn(OpenProgress),
-) -> Result<(Index, Queues), OpenError> {
-    let dir = folder.index();
-    if clean
-        && dir.join("db").is_file()
-        && let Ok(index) = Index::open(&dir)
-        && let Ok((pending, complete)) = compare(&index, replay)
-        && complete
-    {
-        return Ok((index, pending));
-    }
-    match fs::remove_dir_all(&dir) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            fs::remove_file(&dir).map_err(io_error(&dir))?;
-        }
-        Err(error) => return Err(io_error(&dir)(error)),
-    }
-    make_private_dir(&dir).map_err(io_error(&dir))?;
-    let index = Index::open(&dir).map_err(|error| index_error(&dir, &error))?;
-    rebuild(folder, &index, progress)?;
-    let (pending, _) = compare(&index, replay).map_err(|error| match error {
-        CompareError::Withheld(force) => OpenError::Withheld { force },
-        CompareError::Differs => index_error(
-            &dir,
-            &"it differs from the segments right after it was made",
-        ),
-        CompareError::Index(error) => index_error(&dir, &error),
-    })?;
-    Ok((index, pending))
-}
-
-fn index_error(dir: &Path, reason: &dyn std::fmt::Display) -> OpenError {
-    OpenError::Index {
-        path: dir.to_path_buf(),
-        reason: reason.to_string(),
-    }
-}
-
-enum CompareError {
-    Differs,
-    Withheld(Force),
-    Index(IndexError),
-}
-
-/// Compares the index with the segments: size and root of each log, number of submissions of each force.
-///
-/// Gives what waits for an epoch, and whether the index has as many submissions as the segments. One that was just made
-/// may have fewer: the same submission could be there twice if an index had once failed to find it.
-fn compare(index: &Index, replay: &Replay) -> Result<(Queues, bool), CompareError> {
-    for ((force, year), log) in &replay.logs {
-        let head = index.head(force, *year).map_err(CompareError::Index)?;
-        if head != Some((log.view.tree().size(), log.view.tree().root())) {
-            return Err(CompareError::Differs);
-        }
-    }
-    let mut queues = Queues::new();
-    let mut complete = true;
-    for (force, count) in &replay.drops {
-        let (pending, found) = match index.pending(force) {
-            Err(IndexError::LeafWithoutDrop) => return Err(CompareError::Withheld(force.clone())),
-            Err(error) => return Err(CompareError::Index(error)),
-            Ok(found) => found,
-        };
-        complete &= found == *count;
-        if found > *count {
-            return Err(CompareError::Differs);
-        }
-        let queue = pending
-            .into_iter()
-            .map(|(h, place)| Pending { h: h.0, t: place.t })
-            .collect();
-        queues.insert(force.clone(), queue);
-    }
-    Ok((queues, complete))
-}
-
-/// Makes the index from the segments.
-fn rebuild(
-    folder: &Folder,
-    index: &Index,
-    progress: &dyn Fn(OpenProgress),
-) -> Result<(), OpenError> {
-    let dir = folder.segments();
-    let mut changes = Changes::default();
-    let mut views: BTreeMap<(Force, u16), LogView> = BTreeMap::new();
-    scan::<OpenError>(
-        &dir,
-        |file, frame| {
-            match frame.header.kind {
-                FrameKind::Intake => {
-                    let (offset, size) = (frame.payload_offset(), frame.header.payload_size);
-                    walk_batch(file, offset, size, |at| {
-                        index_submission(file, &frame, &at, &mut changes)?;
-                        apply_when(index, &mut changes, REBUILD_BATCH)
-                            .map_err(|error| rebuild_error(folder, error))
-                    })
-                    .map_err(|error| walk_error(&dir, &frame, error, |error| error))?;
-                }
-                FrameKind::Epoch => {
-                    index_epoch(&read_epoch(&dir, file, &frame)?, &mut views, &mut changes);
-                }
-            }
-            apply_when(index, &mut changes, REBUILD_BATCH)
-                .map_err(|error| rebuild_error(folder, error))
-        },
-        |segment, segments| progress(OpenProgress::Indexing { segment, segments }),
-    )?;
-    for ((force, year), view) in &views {
-        changes.put_head(force, *year, view.tree().size(), &view.tree().root());
-    }
-    apply_when(index, &mut changes, 0).map_err(|error| rebuild_error(folder, error))
-}
-
-fn index_submission(
-    file: &File,
-    frame: &FrameAt,
-    at: &SubmissionAt,
-    changes: &mut Changes,
-) -> Result<(), OpenError> {
-    let (mut salt, mut tag) = ([0; 16], [0; 32]);
-    let end = at.offset + u64::from(at.size);
-    let mut read = || -> io::Result<_> {
-        file.read_exact_at(&mut salt, at.offset)?;
-        file.read_exact_at(&mut tag, at.offset + 16)?;
-        let mut hasher = DigestHasher::new(&salt);
-        each_chunk(file, at.offset + 48..end, |chunk| hasher.update(chunk))?;
-        Ok((hasher.finish(), tag_digest(&tag)))
-    };
-    let (h, t) = read().map_err(|source| OpenError::Io {
-        path: segment_path(Path::new("segments"), frame.segment),
-        source,
-    })?;
-    let place = DropPlace {
-        segment: frame.segment,
-        offset: at.offset,
-        size: at.size,
-        t,
-    };
-    changes.put_drop(&at.force, &h, &place);
-    Ok(())
-}
-
-fn index_epoch(epoch: &Epoch, views: &mut BTreeMap<(Force, u16), LogView>, changes: &mut Changes) {
-    let (force, year) = (&epoch.force, epoch.year);
-    let view = views
-        .entry((force.clone(), year))
-        .or_insert_with(|| LogView::empty(Vec::new().into()));
-    for (position, leaf) in (0..=u16::MAX).zip(&epoch.leaves) {
-        if *leaf != decoy(&epoch.seed, position) {
-            changes.put_leaf(force, &leaf.h, year, epoch.first + u64::from(position));
-        }
-    }
-    view.grow(&epoch.leaves, |tile| {
-        changes.put_tile(force, year, tile.kind, tile.number, tile.bytes);
-    });
-    if let Ok(leaves @ 1..) = u16::try_from(epoch.leaves.len()) {
-        changes.put_epoch(force, year, epoch.first, leaves, &epoch.seed);
-    }
-}
-
-/// Makes the changes when there are at least `count`.
-fn apply_when(index: &Index, changes: &mut Changes, count: usize) -> Result<(), IndexError> {
-    if changes.count() < count.max(1) {
-        return Ok(());
-    }
-    index.keep_room()?;
-    index.apply(std::mem::take(changes))
-}
-
-fn rebuild_error(folder: &Folder, error: IndexError) -> OpenError {
-    match error {
-        IndexError::Io(error) if is_shortage(&error) => OpenError::IndexRoom {
-            path: folder.index(),
-        },
-        IndexError::Io(_)
-        | IndexError::Sled(_)
-        | IndexError::Hung
-        | IndexError::Panicked
-        | IndexError::Value { .. }
-        | IndexError::LeafWithoutDrop => index_error(&folder.index(), &error),
     }
 }
