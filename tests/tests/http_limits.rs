@@ -92,12 +92,12 @@ fn memory_stays_flat_under_the_largest_body_sent_slowly() {
     assert!(growth < GROWTH_BYTES_MAX, "grew by {growth} bytes");
 }
 
-/// As in the server's default configuration.
 const SPILLED_MAX: usize = 16;
 
 #[test]
 fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
-    let server = common_http::start();
+    let limits = format!("[limits]\nspilled_max = {SPILLED_MAX}");
+    let server = common_http::lay_out(&limits).serve();
     let reports: Vec<Prepared> = (0..64).map(|number| shaped(number, 5)).collect();
     let before = resident_bytes(server.process.id()).unwrap();
     // The first take all the room there is: some of each body is in before the next begins.
@@ -187,4 +187,35 @@ fn memory_stays_flat_under_the_largest_body() {
     most = most.max(resident_bytes(server.process.id()).unwrap());
     let growth = most - before;
     assert!(growth < GROWTH_BYTES_MAX, "grew by {growth} bytes");
+}
+
+#[test]
+fn what_would_wait_for_too_many_epochs_is_told_to_come_back() {
+    let server =
+        common_http::lay_out("leaves_per_epoch = 1\n[limits]\nbacklog_epochs_max = 1").serve();
+    // An epoch of a second takes one away; each of these takes some hundredths of one.
+    let refused = (0..40)
+        .map(|number| shaped(number, 0))
+        .map(|report| {
+            hafan_tests::put(
+                server.address,
+                "btp",
+                &report.h.to_string(),
+                &report.submission,
+            )
+            .unwrap()
+        })
+        .find(|answer| answer.status != 201)
+        .unwrap();
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.header("retry-after"), Some("10"));
+    // Another force is not held up by it.
+    let other = shaped(99, 0);
+    let answer = hafan_tests::put(
+        server.address,
+        "leicestershire",
+        &other.h.to_string(),
+        &other.submission,
+    );
+    assert_eq!(answer.unwrap().status, 201);
 }

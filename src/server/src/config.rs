@@ -143,8 +143,12 @@ pub struct Limits {
     /// Bytes of memory that submissions on their way in may hold together; more are told to come back. Default 64 MiB,
     /// at least 4 MiB.
     pub in_flight_bytes_max: u32,
-    /// Submissions over 1 MiB at once, each with a file of up to 33 MiB in the store's file system. Default 16.
+    /// Submissions over 1 MiB at once, each with a file of up to 33 MiB in the store's file system; fewer when the
+    /// disk has no room for all of them. Default 128.
     pub spilled_max: u32,
+    /// Epochs that a force's waiting submissions may fill before more are told to come back. Default 576: two days
+    /// of 300 s. Who raises it lets a flood hold up honest reports for longer, unseen by those who sent them.
+    pub backlog_epochs_max: u32,
     /// Bytes that stay free in the store's file system; under it submissions are refused with 507. Default 256 MiB.
     pub free_bytes_min: u64,
 }
@@ -154,7 +158,8 @@ impl Default for Limits {
         Self {
             connections_max: 4096,
             in_flight_bytes_max: 64 * 1024 * 1024,
-            spilled_max: 16,
+            spilled_max: 128,
+            backlog_epochs_max: 576,
             free_bytes_min: 256 * 1024 * 1024,
         }
     }
@@ -284,6 +289,9 @@ impl Config {
         if self.limits.spilled_max == 0 {
             return Err(wrong("limits.spilled_max", "wanted at least 1"));
         }
+        if self.limits.backlog_epochs_max == 0 {
+            return Err(wrong("limits.backlog_epochs_max", "wanted at least 1"));
+        }
         let host = self.log_name.strip_suffix("/hafan").unwrap_or_default();
         if host.is_empty()
             || host.contains('/')
@@ -408,6 +416,7 @@ mod tests {
                 "limits.in_flight_bytes_max = 1",
             ),
             ("limits.spilled_max", "limits.spilled_max = 0"),
+            ("limits.backlog_epochs_max", "limits.backlog_epochs_max = 0"),
         ] {
             let found = refused(&format!("{line}\n{}", sound()));
             assert!(found.contains(&format!("`{option}`")), "{option}: {found}");

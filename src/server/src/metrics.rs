@@ -86,6 +86,14 @@ fn encode(app: &App) -> String {
         "Epochs in the newest log.",
         &epochs,
     );
+    let day_of_leaves = u64::from(app.leaves_per_epoch) * 86_400 / u64::from(app.epoch_s).max(1);
+    let behind = forces(&|force| u64::from(app.store.backlog(force) > day_of_leaves));
+    gauge(
+        &mut text,
+        "hafan_backlog_over_a_day",
+        "1 when what waits for the force's log fills over a day of epochs: a flood, or an epoch too small.",
+        &behind,
+    );
     let today = clock::today();
     let valid = forces(&|force| {
         u64::from(

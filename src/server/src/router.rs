@@ -42,6 +42,10 @@ pub struct App {
     pub started_on: jiff::civil::Date,
     /// Leaves of an epoch.
     pub leaves_per_epoch: u16,
+    /// Seconds of an epoch.
+    pub epoch_s: u32,
+    /// What the machine can carry.
+    pub limits: Limits,
     /// Bytes of memory for submissions that come in, shared by all.
     pub in_flight: Semaphore,
     /// Spilled submissions at once.

@@ -230,6 +230,26 @@ pub fn init(config_path: &Path) -> Result<String, StartError> {
     Ok(signer.verifier().to_string())
 }
 
+/// What the operator should know of a store that was not stopped cleanly.
+fn tell(progress: OpenProgress) {
+    match progress {
+        OpenProgress::TornTailCut {
+            segment,
+            byte,
+            bytes,
+        } => log(&Event::TornTailCut {
+            segment,
+            byte,
+            bytes,
+        }),
+        OpenProgress::RolledForward { force, year } => log(&Event::RolledForward {
+            force: &force,
+            year,
+        }),
+        OpenProgress::Scanning { .. } | OpenProgress::Indexing { .. } => {}
+    }
+}
+
 /// All that a server needs besides its store, read and checked.
 struct Ready {
     config: Config,
@@ -284,11 +304,7 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
     check_unnamed_files(&ready.config.store_dir)?;
-    let store = Store::open(
-        &ready.config.store(forces),
-        &ready.signer.verifier(),
-        &|_progress: OpenProgress| (),
-    )?;
+    let store = Store::open(&ready.config.store(forces), &ready.signer.verifier(), &tell)?;
     log(&Event::StoreOpened);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -320,6 +336,8 @@ async fn run(ready: Ready, store: Store) -> Result<(), StartError> {
         leave_url,
         started_on: clock::today(),
         leaves_per_epoch: config.leaves_per_epoch,
+        epoch_s: config.epoch_s,
+        limits: config.limits,
         in_flight,
         spilled,
     });

@@ -52,6 +52,11 @@ pub(crate) async fn submit(
     if app.store.health().full {
         return Err(Problem::StoreFull);
     }
+    // Each epoch takes so many: past this, what is acknowledged would wait for days before a courier sees it.
+    let waiting_max = u64::from(app.leaves_per_epoch) * u64::from(app.limits.backlog_epochs_max);
+    if app.store.backlog(&force) >= waiting_max {
+        return Err(Problem::Busy);
+    }
     let _room = Room::take(&app, size)?;
     let (body, found) = take_in(request.into_body(), size, &app.store).await?;
     if found != h {
@@ -122,11 +127,34 @@ impl<'a> Room<'a> {
             .try_acquire_many(memory)
             .map_err(|_| Problem::Busy)?;
         let file = spilled.then(|| app.spilled.try_acquire()).transpose();
+        let file = file.map_err(|_| Problem::Busy)?;
+        if spilled {
+            check_disk(app)?;
+        }
         Ok(Self {
             _memory: memory,
-            _file: file.map_err(|_| Problem::Busy)?,
+            _file: file,
         })
     }
+}
+
+/// Refuses one spilled submission more than the disk holds above its watermark, each counted at the largest size:
+/// the room that epochs are written in must not go to uploads that may never end.
+fn check_disk(app: &App) -> Result<(), Problem> {
+    let left = u64::try_from(app.spilled.available_permits()).unwrap_or(u64::MAX);
+    let taken = u64::from(app.limits.spilled_max).saturating_sub(left);
+    let wanted = taken
+        .saturating_mul(SUBMISSION_SIZE_BYTES_MAX)
+        .saturating_add(app.limits.free_bytes_min);
+    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
+    if free >= wanted {
+        return Ok(());
+    }
+    Err(if taken > 1 {
+        Problem::Busy
+    } else {
+        Problem::StoreFull
+    })
 }
 
 /// Where a submission's bytes go as they come in.

@@ -22,6 +22,22 @@ pub enum Event<'a> {
     Starting,
     /// The store was read and agrees with its pins.
     StoreOpened,
+    /// The last stop was a crash: what was being written then, and never acknowledged, is cut off.
+    TornTailCut {
+        /// The segment.
+        segment: u32,
+        /// Byte at which it began.
+        byte: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// The last stop was a crash: an epoch that was durable is published now.
+    RolledForward {
+        /// Whose log.
+        force: &'a Force,
+        /// The log's year.
+        year: u16,
+    },
     /// Requests are answered from now on.
     Ready {
         /// How many forces are served.
@@ -87,6 +103,19 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Starting => write!(f, "starting version {}", env!("CARGO_PKG_VERSION")),
             Self::StoreOpened => f.write_str("store opened"),
+            Self::TornTailCut {
+                segment,
+                byte,
+                bytes,
+            } => write!(
+                f,
+                "the last stop was a crash: {bytes} bytes that were never acknowledged are cut off \
+                 segment {segment:06} at byte {byte}"
+            ),
+            Self::RolledForward { force, year } => write!(
+                f,
+                "the last stop was a crash: the epoch of {force} in {year} that was durable then is published now"
+            ),
             Self::Ready { forces } => write!(f, "ready for {forces} forces"),
             Self::DirectoriesRead => f.write_str("directories read again"),
             Self::DirectoryRefused { force, why } => {
