@@ -1,11 +1,15 @@
 //! The store's folder: its files, their permissions, the lock, the format, and the mark of a clean stop.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+
+use super::scan::segment_path;
+use super::times::set_to_midnight;
 
 const FORMAT: &str = "hafan store 1\n";
 
@@ -103,6 +107,39 @@ impl Folder {
             .open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
+        File::open(&self.root)?.sync_all()
+    }
+
+    /// Keeps the bytes of a torn frame, durably, before they are made zero: `torn-SEGMENT-BYTE`, with a number behind it
+    /// when that is there with other bytes.
+    pub(crate) fn keep_torn(&self, segment: u32, torn: &Range<u64>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut from = File::open(segment_path(&self.segments(), segment))?;
+        from.seek(SeekFrom::Start(torn.start))?;
+        from.take(torn.end.saturating_sub(torn.start))
+            .read_to_end(&mut bytes)?;
+        let name = format!("torn-{segment:06}-{}", torn.start);
+        let mut path = self.root.join(&name);
+        let mut number = 2;
+        while path.exists() {
+            // An earlier start was interrupted after this one was kept and before the cut.
+            if fs::read(&path)? == bytes {
+                return Ok(());
+            }
+            path = self.root.join(format!("{name}-{number}"));
+            number += 1;
+        }
+        let staged = self.root.join("torn.next");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&staged)?;
+        file.write_all(&bytes)?;
+        set_to_midnight(&file)?;
+        file.sync_all()?;
+        fs::rename(&staged, &path)?;
         File::open(&self.root)?.sync_all()
     }
 

@@ -105,7 +105,7 @@ pub enum OpenProgress {
         /// Number of segments.
         segments: u32,
     },
-    /// A batch or epoch that was not acknowledged is cut off.
+    /// A batch or epoch that was not acknowledged is cut off; `store/torn-SEGMENT-BYTE` keeps it.
     TornTailCut {
         /// The segment.
         segment: u32,

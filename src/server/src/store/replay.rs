@@ -164,6 +164,9 @@ pub(crate) fn open(
     // The value log is whole and not older than what was published: from here on things are written.
     let dir = folder.segments();
     if let (Some(segment), Some(torn)) = (replay.end.segment, &replay.end.torn) {
+        folder
+            .keep_torn(segment, torn)
+            .map_err(io_error(folder.root()))?;
         progress(OpenProgress::TornTailCut {
             segment,
             byte: torn.start,
