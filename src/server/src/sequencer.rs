@@ -40,6 +40,17 @@ pub fn log_year(clock: u16, newest: Option<u16>) -> u16 {
     }
 }
 
+/// Whether the clock is more than one year after a force's newest log: then [`log_year`] would stay at that log for
+/// ever. Either the clock is wrong, or the server stood still for over a year; only a person knows which, so that a
+/// start refuses unless it is told to go on.
+#[must_use]
+pub const fn has_year_gap(clock: u16, newest: Option<u16>) -> bool {
+    match newest {
+        None => false,
+        Some(newest) => clock > newest.saturating_add(1),
+    }
+}
+
 /// Runs until `shutdown` is true or its sender is gone; an epoch that is being closed then is finished first.
 ///
 /// Begins the log of this year for each force that has none, then closes an epoch of each force every `epoch`.
@@ -99,6 +110,15 @@ async fn step(store: &Arc<Store>, signer: &Arc<Signer>, force: &Force, clock: u1
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gap_is_more_than_one_year_ahead() {
+        assert!(!has_year_gap(2026, None));
+        for (clock, gap) in [(1970, false), (2026, false), (2027, false), (2028, true)] {
+            assert_eq!(has_year_gap(clock, Some(2026)), gap, "{clock}");
+        }
+        assert!(!has_year_gap(u16::MAX, Some(u16::MAX)));
+    }
 
     #[test]
     fn the_year_follows_the_clock_by_one_and_never_goes_back() {

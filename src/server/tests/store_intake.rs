@@ -1,5 +1,11 @@
 //! Intake: the beat, the order, and a disk without room.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what fails in a helper fails its test"
+)]
+
 mod store_support;
 
 use std::collections::BTreeSet;
@@ -123,6 +129,8 @@ fn what_is_durable_is_answered_so_on_a_full_disk() {
     for answer in &answers[1..] {
         assert!(matches!(answer, Err(SubmitError::StoreFull)), "{answers:?}");
     }
+    assert!(store.holds(&btp, &submission(1, 200).0).unwrap());
+    assert!(!store.holds(&btp, &submission(2, 200).0).unwrap());
     assert!(store.health().full);
     assert_eq!(submit(&store, &btp, 1, 200).unwrap(), Accepted::Already);
     assert!(blob(&store, &btp, &submission(2, 200).0).is_none());

@@ -103,6 +103,19 @@ fn a_store_is_never_made_over_something() {
 }
 
 #[test]
+fn no_store_is_made_by_a_clock_that_is_years_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), &["btp"], 8);
+    for year in [0, 1970, 2025] {
+        let found = Store::create(&config, &signer(), year).unwrap_err();
+        let wanted = hafan::store::ConfigError::Year { found: year };
+        assert!(matches!(found, CreateError::Config(found) if found == wanted));
+        assert!(!config.store_dir.exists());
+    }
+    Store::create(&config, &signer(), 2026).unwrap();
+}
+
+#[test]
 fn opening_never_makes_a_store() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), &["btp"], 8);

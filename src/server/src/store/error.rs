@@ -65,6 +65,12 @@ pub enum ConfigError {
     /// No force, or the same one twice.
     #[error("the forces are none, or one of them stands there twice")]
     Forces,
+    /// A year in which this program did not exist: a log of it could never be left behind.
+    #[error("the year is {found}, want 2026 or later: the clock is wrong. Set it, then try again")]
+    Year {
+        /// The year said.
+        found: u16,
+    },
     /// The key has another name than the log.
     #[error("the log key is named {found}, the log is named {wanted}")]
     LogName {

@@ -398,6 +398,15 @@ impl Store {
         u64::try_from(waiting).unwrap_or(u64::MAX)
     }
 
+    /// Whether a submission is durable, without reading it. Blocks shortly.
+    ///
+    /// # Errors
+    ///
+    /// The index fails.
+    pub fn holds(&self, force: &Force, h: &Digest) -> Result<bool, ReadError> {
+        read::holds(&self.shared, force, h)
+    }
+
     /// The forces that submissions are taken for.
     #[must_use]
     pub fn forces(&self) -> &[Force] {

@@ -223,6 +223,11 @@ fn lacking(what: &str) -> ReadError {
     }
 }
 
+/// Whether a submission is in the index.
+pub(crate) fn holds(shared: &Shared, force: &Force, h: &Digest) -> Result<bool, ReadError> {
+    with_index(shared, |index| Ok(index.drop_place(force, h)?.is_some()))
+}
+
 /// A submission, when the store has it; its digests are computed from the disk first.
 pub(crate) fn blob(shared: &Shared, force: &Force, h: &Digest) -> Result<Option<Blob>, ReadError> {
     let place = with_index(shared, |index| Ok(index.drop_place(force, h)?))?;

@@ -33,6 +33,9 @@ const SEGMENT_SIZE_BYTES_MIN: u64 = 128 * 1024;
 /// The largest epoch: 65,535 leaves and the largest checkpoint.
 const EPOCH_SIZE_BYTES_MAX: u64 = 65_535 * 66 + 65_536 + 128;
 
+/// The first year that a log can have.
+const YEAR_MIN: u16 = 2026;
+
 /// A log as the segments say, while they are read.
 pub(crate) struct ReplayedLog {
     pub(crate) view: LogView,
@@ -76,6 +79,9 @@ fn check_config(config: &StoreConfig, key_name: &str) -> Result<(), ConfigError>
 /// Makes a store with a log for each force, each with a signed checkpoint of the empty tree.
 pub(crate) fn create(config: &StoreConfig, signer: &Signer, year: u16) -> Result<(), CreateError> {
     check_config(config, signer.name())?;
+    if year < YEAR_MIN {
+        return Err(ConfigError::Year { found: year }.into());
+    }
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source| CreateError::Io { path, source }
