@@ -6,178 +6,17 @@
     reason = "what sets a case up may fail loudly, as tests may"
 )]
 
+mod drill;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hafan_directory::{Directory, Force, root_key_name};
-use hafan_envelope::bundle::{BundleName, BundleWriter, Head};
-use hafan_envelope::submission::{Digest, tag_digest};
-use hafan_report::{Padded, Report};
-use hafan_tlog::{Checkpoint, Entry, Frontier, Seed, Signer, Verifier, decoy, log_origin};
-use tempfile::TempDir;
-use xtask::binaries::Binaries;
-
-const LOG_NAME: &str = "offline.example/hafan";
-const YEAR: u16 = 2026;
-const EPOCH: u16 = 8;
-const SEED: [u8; 32] = [5; 32];
-
-/// A ceremony's keys and a stick with one bundle.
-struct Drill {
-    dir: TempDir,
-    keys: PathBuf,
-}
-
-impl Drill {
-    fn new(reports: &[&str]) -> Self {
-        let keys = Binaries::built().unwrap().keys();
-        let drill = Self {
-            dir: tempfile::tempdir().unwrap(),
-            keys,
-        };
-        let lines = "root: only a test's passphrase\nofficer-1: only one test's passphrase\n\
-                     officer-2: only another test's passphrase\n";
-        fs::write(drill.path("passphrases"), lines).unwrap();
-        fs::set_permissions(drill.path("passphrases"), fs::Permissions::from_mode(0o600)).unwrap();
-        let log = signer().verifier().to_string();
-        drill.ok(&[
-            "ceremony",
-            "--force",
-            "btp",
-            "--officers",
-            "2",
-            "--quorum",
-            "2",
-            "--weeks",
-            "2",
-            "--log",
-            &log,
-            "--out",
-            "keys",
-            "--vault",
-            "vault",
-            "--passphrase-file",
-            "passphrases",
-        ]);
-        drill.write_bundle(reports);
-        drill
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.keys);
-        command
-            .args(args)
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    fn ok(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert!(
-            output.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn fails(&self, args: &[&str], code: i32, said: &str) {
-        let output = self.run(args);
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains(said), "{text}");
-    }
-
-    fn write_bundle(&self, reports: &[&str]) {
-        self.write_bundle_to(reports, 0);
-    }
-
-    /// Seals to the intake key that is the `week`th of the directory.
-    fn write_bundle_to(&self, reports: &[&str], week: usize) {
-        let directory = fs::read(self.path("keys/operator/btp.directory")).unwrap();
-        let root = fs::read_to_string(self.path("keys/root/root.vkey")).unwrap();
-        let root: Verifier = root.trim().parse().unwrap();
-        assert_eq!(root.name(), root_key_name(&"btp".parse::<Force>().unwrap()));
-        let opened = Directory::open(&directory, &root).unwrap();
-        let intake = opened.contents().intake[week]
-            .recipient
-            .to_string()
-            .parse()
-            .unwrap();
-        let mut entries = Vec::new();
-        let mut blobs = Vec::new();
-        for position in 0..EPOCH {
-            entries.push(match reports.get(usize::from(position)) {
-                None => decoy(&Seed::from_bytes(&SEED), position),
-                Some(words) => {
-                    let padded = Padded::pack(&report(words), &[]).unwrap();
-                    let envelope = hafan_seal::seal(&padded, &intake).unwrap();
-                    let (h, submission) = hafan_seal::submission(&envelope);
-                    let t = tag_digest(submission[16..48].try_into().unwrap());
-                    blobs.push((h, submission));
-                    Entry::drop_of(h.0, t)
-                }
-            });
-        }
-        let mut tree = Frontier::new();
-        tree.extend(entries.iter().map(Entry::leaf_hash));
-        let origin = log_origin(LOG_NAME, "btp", YEAR);
-        let head = Head {
-            directory,
-            previous_checkpoint: Vec::new(),
-            checkpoint: Checkpoint::of(&origin, &tree).unwrap().sign(&signer()),
-            entries: entries.iter().flat_map(Entry::encode).collect(),
-            epochs: format!(
-                r#"[{{"first":0,"leaves":8,"seed":"{}"}}]"#,
-                hex::encode(SEED)
-            )
-            .into_bytes(),
-        };
-        write(&self.path("bundle.tar"), &head, &blobs);
-        blobs.remove(0);
-        write(&self.path("withheld.tar"), &head, &blobs);
-    }
-}
-
-fn write(path: &Path, head: &Head, blobs: &[(Digest, Vec<u8>)]) {
-    let mut bundle = BundleWriter::begin(Vec::new(), head).unwrap();
-    for (h, blob) in blobs {
-        bundle.append_blob(h, blob).unwrap();
-    }
-    fs::write(path, bundle.finish().unwrap()).unwrap();
-}
-
-fn signer() -> Signer {
-    Signer::from_seed(LOG_NAME, &[3; 32]).unwrap()
-}
-
-fn report(words: &str) -> Report {
-    let json = serde_json::json!({
-        "version": 1, "question_set": "short-1", "language": "cy", "route": "self", "force": "btp",
-        "promise": {"id": "p", "text": "Ni fyddwn yn ceisio dod o hyd i chi."},
-        "written_on": "2026-11-23",
-        "answers": [
-            {"id": "a", "question": "Beth ddigwyddodd?", "answer": words, "skipped": false},
-            {"id": "b", "question": "Pryd?", "answer": null, "skipped": true},
-        ],
-        "people": [], "flags": [], "wishes": [], "files": [], "mailbox": null,
-        "thread": "AAAAAAAAAAAAAAAAAAAAAA", "adds_to": null,
-    });
-    serde_json::from_value(json).unwrap()
-}
+use drill::{Drill, YEAR, copy, report, signer, walk};
+use hafan_directory::Directory;
+use hafan_envelope::bundle::BundleName;
+use hafan_tlog::Verifier;
 
 /// The report of the withheld bundle comes with the whole one later, and an intake key that is gone is
 /// named by its week.
@@ -593,30 +432,4 @@ fn an_import_killed_at_any_moment_leaves_the_vault_as_it_was_or_done() {
 
 fn tree(drill: &Drill, vault: &str) -> Vec<u8> {
     fs::read(drill.path(vault).join("tree.json")).unwrap()
-}
-
-fn walk(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(walk(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
 }

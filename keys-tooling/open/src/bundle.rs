@@ -11,15 +11,14 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use hafan_directory::{DateError, Directory, Force};
-use hafan_envelope::bundle::{BlobHeader, BundleName, BundleReadError, BundleReader, Head};
+use hafan_envelope::bundle::{BundleName, BundleReadError, BundleReader, Head};
 use hafan_envelope::submission::{Digest, Submission, TagDigest};
-use hafan_envelope::{ENVELOPE_SIZE_BYTES_MIN, SUBMISSION_SIZE_BYTES_MAX};
 use hafan_tlog::checkpoint::CheckpointError;
 use hafan_tlog::entry::EntryError;
-use hafan_tlog::{Checkpoint, ENTRY_SIZE_BYTES, Entry, EntryKind, Frontier, Seed, Verifier, decoy};
+use hafan_tlog::{Checkpoint, ENTRY_SIZE_BYTES, Frontier, Verifier};
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 
+use crate::leaves::{Epoch, Matching, classify};
 use crate::overlap;
 use crate::tree::{Import, VaultTree};
 
@@ -188,7 +187,7 @@ pub struct VerifiedDrop {
     pub t: TagDigest,
     /// Its size in bytes.
     pub size: u64,
-    offset: u64,
+    pub(crate) offset: u64,
 }
 
 /// A bundle that was verified from its first byte to its last.
@@ -335,11 +334,7 @@ pub fn verify<R: Read + Seek>(
     let ends = (&before, &checkpoint);
     let frontier = overlap::grow(vault, name, &head.entries, ends, &mut history)?;
     let leaves = classify(name, &head)?;
-    let mut open = Matching {
-        leaves: leaves.open.into_iter(),
-        drops: Vec::new(),
-        findings: leaves.findings,
-    };
+    let mut open = Matching::begin(leaves.open, leaves.findings);
     while let Some(blob) = blobs.next_blob()? {
         open.take(blob, &mut blobs)?;
     }
@@ -468,151 +463,5 @@ fn open_previous(note: &[u8], year: u16, directory: &Directory) -> Result<Checkp
         Ok(checkpoint)
     } else {
         Err(origin())
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Epoch {
-    first: u64,
-    leaves: u16,
-    seed: String,
-}
-
-/// One leaf that is no decoy.
-struct OpenLeaf {
-    index: u64,
-    entry: Entry,
-}
-
-struct Leaves {
-    open: Vec<OpenLeaf>,
-    findings: Vec<Finding>,
-    /// Their indices.
-    decoys: Vec<u64>,
-}
-
-/// Tells decoys from what has to have a submission.
-fn classify(name: BundleName, head: &Head) -> Result<Leaves, BundleError> {
-    let epochs = parse_epochs(&head.epochs, name)?;
-    let mut leaves = Leaves {
-        open: Vec::new(),
-        findings: Vec::new(),
-        decoys: Vec::new(),
-    };
-    let mut entries = head.entries.chunks_exact(ENTRY_SIZE_BYTES);
-    for (first, count, seed) in epochs {
-        for (position, bytes) in (0..count).zip(entries.by_ref()) {
-            let index = first.saturating_add(u64::from(position));
-            let entry =
-                Entry::parse(bytes).map_err(|source| BundleError::Entry { index, source })?;
-            if entry.kind != EntryKind::Drop {
-                let h = Digest(entry.h);
-                leaves.findings.push(Finding {
-                    index,
-                    h,
-                    kind: FindingKind::Kind,
-                });
-            } else if entry == decoy(&seed, position) {
-                leaves.decoys.push(index);
-            } else {
-                leaves.open.push(OpenLeaf { index, entry });
-            }
-        }
-    }
-    Ok(leaves)
-}
-
-/// The epochs: first leaf, number of leaves, seed. They cover the bundle's leaves without gap.
-fn parse_epochs(json: &[u8], name: BundleName) -> Result<Vec<(u64, u16, Seed)>, BundleError> {
-    let parsed: Vec<Epoch> = serde_json::from_slice(json).map_err(|_| BundleError::Epochs)?;
-    let mut epochs = Vec::with_capacity(parsed.len());
-    let mut canonical = String::from("[");
-    let mut next = name.first;
-    for Epoch {
-        first,
-        leaves,
-        seed,
-    } in &parsed
-    {
-        let mut bytes = [0; hafan_tlog::entry::SEED_SIZE_BYTES];
-        hex::decode_to_slice(seed, &mut bytes).map_err(|_| BundleError::Epochs)?;
-        if *first != next || *leaves == 0 {
-            return Err(BundleError::Epochs);
-        }
-        let separator = if epochs.is_empty() { "" } else { "," };
-        canonical.push_str(&format!(
-            r#"{separator}{{"first":{first},"leaves":{leaves},"seed":"{}"}}"#,
-            hex::encode(bytes)
-        ));
-        next = next
-            .checked_add(u64::from(*leaves))
-            .ok_or(BundleError::Epochs)?;
-        epochs.push((*first, *leaves, Seed::from_bytes(&bytes)));
-    }
-    canonical.push(']');
-    // One spelling: what is not signed could otherwise carry something.
-    if next != name.last || canonical.as_bytes() != json {
-        return Err(BundleError::Epochs);
-    }
-    Ok(epochs)
-}
-
-/// Walks leaves and submissions side by side: both are in the order of leaf index.
-struct Matching {
-    leaves: std::vec::IntoIter<OpenLeaf>,
-    drops: Vec<VerifiedDrop>,
-    findings: Vec<Finding>,
-}
-
-impl Matching {
-    fn take<R: Read>(
-        &mut self,
-        blob: BlobHeader,
-        blobs: &mut BundleReader<R>,
-    ) -> Result<(), BundleError> {
-        let leaf = loop {
-            let leaf = self
-                .leaves
-                .next()
-                .ok_or(BundleError::Stray { at: blob.offset })?;
-            if leaf.entry.h == blob.h.0 {
-                break leaf;
-            }
-            self.find(&leaf, FindingKind::Withheld);
-        };
-        if !(48 + ENVELOPE_SIZE_BYTES_MIN..=SUBMISSION_SIZE_BYTES_MAX).contains(&blob.size) {
-            self.find(&leaf, FindingKind::Size);
-            return Ok(());
-        }
-        let bytes = blobs.read_blob()?;
-        let t = TagDigest(leaf.entry.t);
-        match check_submission(&bytes, &blob.h, &t) {
-            Ok(()) => self.drops.push(VerifiedDrop {
-                index: leaf.index,
-                h: blob.h,
-                t,
-                size: blob.size,
-                offset: blob.offset,
-            }),
-            Err(kind) => self.find(&leaf, kind),
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> (Vec<VerifiedDrop>, Vec<Finding>) {
-        while let Some(leaf) = self.leaves.next() {
-            self.find(&leaf, FindingKind::Withheld);
-        }
-        self.findings.sort_by_key(|finding| finding.index);
-        (self.drops, self.findings)
-    }
-
-    fn find(&mut self, leaf: &OpenLeaf, kind: FindingKind) {
-        self.findings.push(Finding {
-            index: leaf.index,
-            h: Digest(leaf.entry.h),
-            kind,
-        });
     }
 }

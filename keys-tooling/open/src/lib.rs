@@ -11,6 +11,7 @@ pub mod bundle;
 mod envelope;
 mod hybrid;
 mod identity;
+mod leaves;
 mod overlap;
 pub mod tree;
 
