@@ -48,6 +48,12 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Begins this year's logs, after the server stood still for over a year
+    BeginYear {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Reads the configuration and all that it names but the store, and says what is wrong
     CheckConfig {
         /// The configuration
@@ -65,6 +71,9 @@ fn main() -> ExitCode {
             Command::LogKey { out, log_name } => start::log_key(out, log_name).map(Some),
             Command::Init { config } => start::init(config).map(Some),
             Command::Serve { config } => start::serve(config).map(|()| None),
+            Command::BeginYear { config } => {
+                start::begin_year(config).map(|year| Some(format!("the logs of {year} have begun")))
+            }
             Command::CheckConfig { config } => start::check_config(config)
                 .map(|()| Some("the configuration can be used".to_owned())),
         });

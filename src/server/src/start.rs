@@ -27,7 +27,7 @@ use crate::process::{ProcessError, raise_descriptors};
 use crate::router::{self, App};
 use crate::sequencer;
 use crate::site::{Site, SiteError};
-use crate::store::{CreateError, OpenError, OpenProgress, Store};
+use crate::store::{CreateError, EpochError, OpenError, OpenProgress, Store};
 use crate::telemetry::{Event, log};
 
 /// Exit code: usage or configuration.
@@ -96,6 +96,27 @@ pub enum StartError {
     /// Threads or signals.
     #[error("cannot start threads or hear signals")]
     Runtime(#[source] io::Error),
+    /// The clock is years ahead of a force's newest log.
+    #[error(
+        "the clock says {clock} and the newest log of {force} is that of {newest}: set the clock; or, when the server \
+         really stood still so long, begin this year's logs with `hafan begin-year`"
+    )]
+    YearGap {
+        /// Whose log.
+        force: Force,
+        /// The clock's year.
+        clock: u16,
+        /// The newest log's.
+        newest: u16,
+    },
+    /// This year's log cannot be begun.
+    #[error("cannot begin this year's log of {force}")]
+    BeginYear {
+        /// Whose log.
+        force: Force,
+        /// From the store.
+        source: EpochError,
+    },
     /// The log ended on its own.
     #[error(
         "the log is no longer continued: see the line before; start again once its cause is gone"
@@ -126,10 +147,12 @@ impl StartError {
                 OpenError::Io { .. }
                 | OpenError::NotAStore { .. }
                 | OpenError::IndexRoom { .. }
+                | OpenError::IndexHung { .. }
                 | OpenError::Index { .. },
             )
             | Self::Listen(ListenError::Bind { .. })
             | Self::StoreDir { .. }
+            | Self::BeginYear { .. }
             | Self::Runtime(_)
             | Self::SequencerEnded => UNREADABLE,
             Self::Key(KeyFileError::Mode { .. } | KeyFileError::Form { .. })
@@ -138,6 +161,7 @@ impl StartError {
             | Self::Headers(_)
             | Self::Create(CreateError::NotEmpty { .. } | CreateError::Pinned { .. })
             | Self::Open(_)
+            | Self::YearGap { .. }
             | Self::Listen(ListenError::NotASocket(_))
             | Self::NoUnnamedFiles { .. } => REFUSED,
         }
@@ -230,6 +254,47 @@ pub fn init(config_path: &Path) -> Result<String, StartError> {
     Ok(signer.verifier().to_string())
 }
 
+/// Refuses a clock that is over a year ahead of a log: the log could never follow it on its own.
+fn check_years(store: &Store) -> Result<(), StartError> {
+    let clock = sequencer::year_utc();
+    for force in store.forces() {
+        if let Some(newest) = store.latest_year(force)
+            && sequencer::has_year_gap(clock, Some(newest))
+        {
+            let force = force.clone();
+            return Err(StartError::YearGap {
+                force,
+                clock,
+                newest,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Begins this year's log of each force after the server stood still for over a year; returns the year. What waits
+/// goes into the new logs.
+///
+/// # Errors
+/// The configuration, the store, or a log that cannot be begun.
+pub fn begin_year(config_path: &Path) -> Result<u16, StartError> {
+    let config = Config::read(config_path)?;
+    let signer = keyfile::read(&config.log_key_path, &config.log_name)?;
+    let forces: Vec<Force> = config.roots()?.into_keys().collect();
+    let store = Store::open(&config.store(forces), &signer.verifier(), &tell)?;
+    let year = sequencer::year_utc();
+    let begun = store.forces().iter().try_for_each(|force| {
+        store
+            .begin_log(force, year, &signer)
+            .map_err(|source| StartError::BeginYear {
+                force: force.clone(),
+                source,
+            })
+    });
+    store.shutdown();
+    begun.map(|()| year)
+}
+
 /// What the operator should know of a store that was not stopped cleanly.
 fn tell(progress: OpenProgress) {
     match progress {
@@ -306,6 +371,10 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     check_unnamed_files(&ready.config.store_dir)?;
     let store = Store::open(&ready.config.store(forces), &ready.signer.verifier(), &tell)?;
     log(&Event::StoreOpened);
+    if let Err(gap) = check_years(&store) {
+        store.shutdown();
+        return Err(gap);
+    }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

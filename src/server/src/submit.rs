@@ -49,7 +49,8 @@ pub(crate) async fn submit(
         Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
     })?;
     let size = declared_size(request.headers())?;
-    if app.store.health().full {
+    // One that is durable already is told so even by a full store: its sender may not have heard the first answer.
+    if app.store.health().full && !holds(&app, &force, h).await? {
         return Err(Problem::StoreFull);
     }
     // Each epoch takes so many: past this, what is acknowledged would wait for days before a courier sees it.
@@ -71,6 +72,15 @@ pub(crate) async fn submit(
         Err(SubmitError::TooLarge) => Err(Problem::TooLarge),
         Err(SubmitError::Spilled(_)) => Err(Problem::Internal),
     }
+}
+
+/// Whether a submission is durable already.
+async fn holds(app: &Arc<App>, force: &Force, h: Digest) -> Result<bool, Problem> {
+    let (app, force) = (Arc::clone(app), force.clone());
+    tokio::task::spawn_blocking(move || app.store.holds(&force, &h))
+        .await
+        .map_err(|_| Problem::Internal)?
+        .map_err(|_| Problem::Internal)
 }
 
 /// The submission's length in bytes, as the head declares it, when the head is as wanted.
