@@ -12,7 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common_http::Server;
+use common_http::{Server, read_continue};
 use hafan_tests::reports::{Prepared, shaped};
 use hafan_tests::resident_bytes;
 use xtask::http::{connect, read_answer};
@@ -157,13 +157,6 @@ fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
         &report.submission,
     );
     assert_eq!(answer.unwrap().status, 201);
-}
-
-/// Reads the interim answer with which the server says that it has room and reads the body (RFC 9110 15.2.1).
-fn read_continue(stream: &mut TcpStream) {
-    let mut found = [0; 25];
-    stream.read_exact(&mut found).unwrap();
-    assert_eq!(found.as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 #[test]

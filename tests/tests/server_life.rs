@@ -16,7 +16,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use common_http::{FORCES, Laid, Server, assert_headers, lay_out, root, today};
+use common_http::{FORCES, Laid, Server, assert_headers, lay_out, read_continue, root, today};
 use hafan_directory::Directory;
 use hafan_tests::reports::{Prepared, shaped};
 use jiff::ToSpan as _;
@@ -39,11 +39,13 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 fn half_an_upload(server: &Server, report: &Prepared) -> TcpStream {
     let mut stream = connect(server.address).unwrap();
     let head = format!(
-        "PUT /v1/forces/btp/drops/{} HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.hafan.submission\r\nContent-Length: {}\r\n\r\n",
+        "PUT /v1/forces/btp/drops/{} HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.hafan.submission\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         report.h,
         report.submission.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
+    // The server reads the body from here on; before, it may not have taken the connection.
+    read_continue(&mut stream);
     let half = report.submission.len() / 2;
     stream.write_all(&report.submission[..half]).unwrap();
     stream

@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -306,4 +306,11 @@ fn site(dir: &Path) {
         },
     });
     fs::write(dir.join("manifest.json"), manifest.to_string()).unwrap();
+}
+
+/// Reads the interim answer with which the server says that it has room and reads the body (RFC 9110 15.2.1).
+pub(crate) fn read_continue(stream: &mut TcpStream) {
+    let mut found = [0; 25];
+    stream.read_exact(&mut found).unwrap();
+    assert_eq!(found.as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n");
 }
