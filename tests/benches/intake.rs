@@ -19,6 +19,8 @@ use hafan_tlog::Signer;
 
 const LOG_NAME: &str = "bench.invalid/hafan";
 const ROUNDS: u64 = 5;
+/// The shortest beat that the configuration allows: long enough that all submitters share a frame and its syncs.
+const BEAT: Duration = Duration::from_millis(1);
 /// How many batches of as many submissions as there are submitters make a round.
 const BATCHES: usize = 24;
 
@@ -30,7 +32,7 @@ fn main() -> Result<()> {
     let config = StoreConfig {
         store_dir: scratch.path().join("store"),
         pinned_dir: scratch.path().join("pinned"),
-        intake_batch: Duration::ZERO,
+        intake_batch: BEAT,
         free_bytes_min: 0,
         segment_size_bytes: 64 << 20,
         leaves_per_epoch: 8,
