@@ -204,13 +204,14 @@ const FAULTS: [Fault; 13] = [
         words: &["log.key", "is not a key file of `hafan init`"],
     },
     Fault {
-        what: "expired directory",
-        make: |laid| laid.issue("btp", 2, today().checked_sub(8.days()).unwrap()),
+        what: "every directory expired",
+        make: |laid| {
+            for force in FORCES {
+                laid.issue(force, 2, today().checked_sub(8.days()).unwrap());
+            }
+        },
         code: 4,
-        words: &[
-            "the directory of btp does not hold today",
-            "hafan-keys directory issue",
-        ],
+        words: &["does not hold today", "hafan-keys directory issue"],
     },
     Fault {
         what: "no directory",
@@ -292,6 +293,34 @@ fn each_fault_at_the_start_is_refused_with_its_words_and_code() {
         }
         assert!(refused.said.starts_with("hafan: "), "{}", refused.said);
     }
+}
+
+#[test]
+fn one_expired_directory_closes_the_door_of_its_own_force_only() {
+    let laid = lay_out("");
+    laid.issue("btp", 2, today().checked_sub(8.days()).unwrap());
+    let (code, said) = laid.command("check-config");
+    assert_eq!(code, Some(4), "{said}");
+    let words = "the directory of btp does not hold today";
+    assert!(said.contains(words), "{said}");
+
+    let server = laid.serve();
+    assert!(server.laid.events().contains(words));
+    let directory = |force: &str| {
+        xtask::http::get(
+            server.address,
+            &format!("/v1/forces/{force}/directory"),
+            &[],
+        )
+        .unwrap()
+    };
+    assert_eq!(directory("btp").status, 503);
+    assert!(directory("btp").text().contains("directory-expired"));
+    assert_eq!(directory("leicestershire").status, 200);
+
+    server.laid.issue("btp", 3, today());
+    signal(&server, Signal::HUP);
+    wait_until("the new directory", || directory("btp").status == 200);
 }
 
 #[test]

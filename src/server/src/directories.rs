@@ -92,6 +92,17 @@ pub(crate) struct Issued {
     pub(crate) directory: Directory,
 }
 
+impl Issued {
+    fn check_date(&self, today: Date) -> Result<(), DirectoryError> {
+        self.directory
+            .check_date(today)
+            .map_err(|source| DirectoryError::Date {
+                force: self.directory.force().clone(),
+                source,
+            })
+    }
+}
+
 /// The directories of all forces.
 #[derive(Debug)]
 pub struct Directories {
@@ -104,20 +115,14 @@ pub struct Directories {
 impl Directories {
     /// Reads the directory of each force.
     ///
+    /// Dates are not looked at: see [`Self::lapsed`].
+    ///
     /// # Errors
-    /// The first that is missing, refused, or does not hold on `today`.
-    pub fn read(
-        dir: &Path,
-        roots: Roots,
-        log: Verifier,
-        today: Date,
-    ) -> Result<Self, DirectoryError> {
+    /// The first that is missing or refused.
+    pub fn read(dir: &Path, roots: Roots, log: Verifier) -> Result<Self, DirectoryError> {
         let mut issued = BTreeMap::new();
         for (force, root) in &roots {
-            issued.insert(
-                force.clone(),
-                Arc::new(read_one(dir, force, root, &log, today)?),
-            );
+            issued.insert(force.clone(), Arc::new(read_one(dir, force, root, &log)?));
         }
         Ok(Self {
             dir: dir.to_owned(),
@@ -125,6 +130,16 @@ impl Directories {
             roots,
             issued: RwLock::new(issued),
         })
+    }
+
+    /// Those that do not hold on `today`: nothing can be sealed to their forces.
+    #[must_use]
+    pub fn lapsed(&self, today: Date) -> Vec<DirectoryError> {
+        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
+        issued
+            .values()
+            .filter_map(|issued| issued.check_date(today).err())
+            .collect()
     }
 
     /// Reads them again; one that is refused leaves the one before it in place. Returns the refusals.
@@ -139,7 +154,8 @@ impl Directories {
     }
 
     fn replace(&self, force: &Force, root: &Verifier, today: Date) -> Result<(), DirectoryError> {
-        let read = read_one(&self.dir, force, root, &self.log, today)?;
+        let read = read_one(&self.dir, force, root, &self.log)?;
+        read.check_date(today)?;
         let mut issued = self.issued.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(current) = issued.get(force) {
             let (found, current) = (read.directory.sequence(), current.directory.sequence());
@@ -175,7 +191,6 @@ fn read_one(
     force: &Force,
     root: &Verifier,
     log: &Verifier,
-    today: Date,
 ) -> Result<Issued, DirectoryError> {
     let path = dir.join(format!("{force}.directory"));
     let failed = |source| DirectoryError::Read {
@@ -205,12 +220,6 @@ fn read_one(
             wanted: force.clone(),
         });
     }
-    directory
-        .check_date(today)
-        .map_err(|source| DirectoryError::Date {
-            force: force.clone(),
-            source,
-        })?;
     let found = &directory.contents().log;
     if found != log {
         return Err(DirectoryError::LogKey {

@@ -329,12 +329,7 @@ fn read_all(config_path: &Path) -> Result<Ready, StartError> {
     let config = Config::read(config_path)?;
     let signer = keyfile::read(&config.log_key_path, &config.log_name)?;
     let roots = config.roots()?;
-    let directories = Directories::read(
-        &config.directories_dir,
-        roots,
-        signer.verifier(),
-        clock::today(),
-    )?;
+    let directories = Directories::read(&config.directories_dir, roots, signer.verifier())?;
     let site = Site::read(&config.site_dir)?;
     let headers = Headers::compiled(config.hsts)?;
     let leave_url = HeaderValue::try_from(&config.leave_url).map_err(|_| ConfigError::Option {
@@ -356,7 +351,26 @@ fn read_all(config_path: &Path) -> Result<Ready, StartError> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check_config(config_path: &Path) -> Result<(), StartError> {
-    read_all(config_path).map(|_| ())
+    let ready = read_all(config_path)?;
+    match ready.directories.lapsed(clock::today()).pop() {
+        Some(lapsed) => Err(lapsed.into()),
+        None => Ok(()),
+    }
+}
+
+/// Tells of the directories that do not hold today. Their forces' couriers and reporters hear of it when they ask; the
+/// other forces are served all the same, so that one that forgot does not close the door of all.
+fn check_directories(directories: &Directories) -> Result<(), StartError> {
+    let mut lapsed = directories.lapsed(clock::today());
+    if lapsed.len() == directories.forces().count()
+        && let Some(last) = lapsed.pop()
+    {
+        return Err(last.into());
+    }
+    for why in &lapsed {
+        log(&Event::DirectoryLapsed { why });
+    }
+    Ok(())
 }
 
 /// Runs the server until SIGTERM or SIGINT.
@@ -366,6 +380,7 @@ pub fn check_config(config_path: &Path) -> Result<(), StartError> {
 pub fn serve(config_path: &Path) -> Result<(), StartError> {
     log(&Event::Starting);
     let ready = read_all(config_path)?;
+    check_directories(&ready.directories)?;
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
     check_unnamed_files(&ready.config.store_dir)?;

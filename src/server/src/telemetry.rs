@@ -10,6 +10,7 @@ use hafan_directory::Force;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
+use crate::directories::DirectoryError;
 use crate::store::EpochError;
 
 /// Marks types that hold nothing about a reporter. It has no blanket implementation; each one is reviewed.
@@ -42,6 +43,11 @@ pub enum Event<'a> {
     Ready {
         /// How many forces are served.
         forces: usize,
+    },
+    /// At the start: a directory does not hold today, and its force is the only one that is not served.
+    DirectoryLapsed {
+        /// Whose and why; directories are public.
+        why: &'a DirectoryError,
     },
     /// SIGHUP: the directories were read again.
     DirectoriesRead,
@@ -117,6 +123,7 @@ impl fmt::Display for Event<'_> {
                 "the last stop was a crash: the epoch of {force} in {year} that was durable then is published now"
             ),
             Self::Ready { forces } => write!(f, "ready for {forces} forces"),
+            Self::DirectoryLapsed { why } => chain(f, *why),
             Self::DirectoriesRead => f.write_str("directories read again"),
             Self::DirectoryRefused { force, why } => {
                 write!(
