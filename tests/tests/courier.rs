@@ -169,11 +169,29 @@ fn each_pull_brings_what_is_new_and_the_vault_takes_all_of_it_in_turn() {
         assert_eq!(bundle["first"], next);
         assert_eq!(bundle["missing"], 0);
         next = bundle["last"].as_u64().unwrap();
+    }
+    // A shell sorts them by character; the vault takes them by leaf, and a second time changes nothing.
+    for is_new in [true, false] {
         let mut import = Command::new(server.binaries().keys());
-        import.arg("import").arg(bundle["path"].as_str().unwrap());
-        import.arg("--vault").arg(server.layout().vault(FORCE));
-        let (status, _, said) = told(&mut import).unwrap();
+        import.args(["import", "--json", "--vault"]);
+        import.arg(server.layout().vault(FORCE));
+        import.args(
+            bundles
+                .iter()
+                .rev()
+                .map(|bundle| bundle["path"].as_str().unwrap()),
+        );
+        let (status, out, said) = told(&mut import).unwrap();
         assert!(status.success(), "{said}");
+        let taken: Vec<Value> = out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(taken.len(), bundles.len());
+        for (taken, bundle) in taken.iter().zip(&bundles) {
+            assert_eq!(taken["first"], bundle["first"]);
+            assert_eq!(taken["new"], is_new);
+        }
     }
     let partial = courier
         .files()

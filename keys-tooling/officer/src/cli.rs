@@ -32,7 +32,7 @@ pub(crate) enum Verb {
     /// Sign a new version of the force's directory.
     #[command(subcommand)]
     Directory(Directory),
-    /// Verify a bundle from the courier and take it into the vault. Opens no report.
+    /// Verify bundles from the courier and take them into the vault. Opens no report.
     #[command(after_help = IMPORT)]
     Import(Import),
     /// Show one line for each report in the vault.
@@ -119,23 +119,25 @@ pub(crate) struct Issue {
 }
 
 const IMPORT: &str = "Example:
-  hafan-keys import /media/stick/bundle-2026-0-128.tar --vault ./vault
+  hafan-keys import /media/stick/bundle-*.tar --vault ./vault
 
+Takes bundles in by year and leaf, whatever their order on the line, if they are named as the courier names them.
 Checks every signature, that nothing was withheld, left out or rewritten since the last bundle, and each sealed report against the log. Only then does it take anything in, all at once.
 A missing or damaged report is named, the rest is taken in, and the exit code is 1.
 The same bundle again changes nothing, and neither does one that begins earlier: what was missing before is filled in, and what is new is added.";
 
 #[derive(Args)]
 pub(crate) struct Import {
-    /// The bundle from the courier.
-    pub(crate) bundle: PathBuf,
+    /// The bundles from the courier, in any order. The first that is refused ends it; those before it stay.
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub(crate) bundles: Vec<PathBuf>,
     /// The vault.
     #[arg(long, value_name = "DIR")]
     pub(crate) vault: PathBuf,
     /// Take a bundle in although the directory in it is not valid today. For a bundle that lay about too long; first make sure that this machine's clock is right.
     #[arg(long)]
     pub(crate) accept_expired: bool,
-    /// For machines.
+    /// For machines: a JSON document a line, one for each bundle.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,8 +1,8 @@
-//! `import`: a bundle into the vault, wholly or not at all. Decrypts nothing and needs no passphrase.
+//! `import`: bundles into the vault, each wholly or not at all. Decrypts nothing and needs no passphrase.
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hafan_envelope::SUBMISSION_SIZE_BYTES_MAX;
@@ -20,9 +20,33 @@ use crate::text;
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
+    let mut is_whole = true;
+    for bundle in in_order(&args.bundles) {
+        is_whole &= import(args, bundle)?;
+    }
+    Ok(if is_whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// Bundles named as the courier names them go by year and first leaf, so that `bundle-*.tar` is right however the shell
+/// sorts it; others go as they were given.
+fn in_order(bundles: &[PathBuf]) -> Vec<&PathBuf> {
+    let name = |path: &&PathBuf| -> Option<BundleName> { path.file_name()?.to_str()?.parse().ok() };
+    let mut ordered: Vec<&PathBuf> = bundles.iter().collect();
+    if ordered.iter().all(|path| name(path).is_some()) {
+        ordered.sort_by_key(name);
+    }
+    ordered
+}
+
+/// Takes one bundle in; says whether all of it is whole.
+fn import(args: &Import, path: &Path) -> Result<bool, Failure> {
     let vault = Vault::open(&args.vault)?;
     let _lock = vault.lock()?;
-    let file = File::open(&args.bundle).map_err(|e| Failure::read(&args.bundle, e))?;
+    let file = File::open(path).map_err(|e| Failure::read(path, e))?;
     let validity = if args.accept_expired {
         Validity::AnyDay
     } else {
@@ -31,16 +55,16 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     let from = BufReader::with_capacity(1 << 20, file);
     let history = |name| vault.entries(name);
     let mut bundle = bundle::verify(from, vault.tree(), vault.root(), validity, history)
-        .map_err(|why| refused(&args.bundle, why))?;
+        .map_err(|why| refused(path, why))?;
     let mut outcome = Outcome {
         name: bundle.name(),
         is_new: bundle.taken().is_some(),
-        filled: fill(&vault, &mut bundle, &args.bundle)?,
+        filled: fill(&vault, &mut bundle, path)?,
         reports: 0,
         findings: Vec::new(),
     };
     if let Some(taken) = bundle.taken() {
-        let brought = write(&vault, taken, &mut bundle, &args.bundle)?;
+        let brought = write(&vault, taken, &mut bundle, path)?;
         outcome.add(brought);
     }
     for name in vault.bundles() {
@@ -54,11 +78,7 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     } else {
         outcome.as_text()
     })?;
-    Ok(if outcome.findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(outcome.findings.is_empty())
 }
 
 /// How the vault stands to the leaves of a bundle once it was taken in.

@@ -88,7 +88,7 @@ fn as_text(written: &[Written]) -> String {
     for bundle in written {
         let leaves = bundle.name.last.saturating_sub(bundle.name.first);
         text.push_str(&format!(
-            "{}\n  {leaves} leaves: {} reports, {} decoys, {} missing\n",
+            "{}\n  {leaves} leaves. Reports: {}. Decoys: {}. Missing: {}.\n",
             bundle.path.display(),
             bundle.drops,
             bundle.decoys,
