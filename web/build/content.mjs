@@ -11,41 +11,52 @@ export const forcesDir = join(webDir, "..", "forces");
 export const LANGUAGES = ["en", "cy"];
 const STATUSES = ["authentic", "unreviewed"];
 
-/** Strings by dotted key: `{"q.r1.title": {en, cy, status, source?}}`. */
-export function readStrings(text = readFileSync(join(webDir, "content", "strings.toml"), "utf8")) {
+/** Strings by dotted key: `{"q.r1.title": {en, cy, status, source?}}`. `texts` holds the TOML of each file by its name. */
+export function readStrings(texts = stringFiles()) {
   const strings = {};
-  const walk = (table, path) => {
-    if (LANGUAGES.some((lang) => typeof table[lang] === "string") || "status" in table) {
-      strings[path] = checkTwins(table, path);
-      return;
-    }
-    for (const [name, value] of Object.entries(table)) {
-      if (typeof value !== "object") {
-        throw new Error(`strings.toml: "${path}.${name}" is neither a string with twins nor a table`);
+  for (const [file, text] of Object.entries(texts)) {
+    const walk = (table, path) => {
+      if (LANGUAGES.some((lang) => typeof table[lang] === "string") || "status" in table) {
+        if (path in strings) throw new Error(`${file}: "${path}" is in another file too; keep one`);
+        strings[path] = checkTwins(table, `${file}: "${path}"`);
+        return;
       }
-      walk(value, path === "" ? name : `${path}.${name}`);
-    }
-  };
-  walk(parse(text), "");
+      for (const [name, value] of Object.entries(table)) {
+        if (typeof value !== "object") {
+          throw new Error(`${file}: "${path}.${name}" is neither a string with twins nor a table`);
+        }
+        walk(value, path === "" ? name : `${path}.${name}`);
+      }
+    };
+    walk(parse(text), "");
+  }
   return strings;
+}
+
+function stringFiles() {
+  const dir = join(webDir, "content", "strings");
+  const names = readdirSync(dir)
+    .filter((name) => name.endsWith(".toml"))
+    .sort();
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(dir, name), "utf8")]));
 }
 
 function checkTwins(table, path) {
   for (const name of Object.keys(table)) {
     if (![...LANGUAGES, "status", "source"].includes(name)) {
-      throw new Error(`strings.toml: "${path}" is a string, so "${path}.${name}" cannot be below it`);
+      throw new Error(`${path} is a string, so "${name}" cannot be below it`);
     }
   }
   for (const lang of LANGUAGES) {
     if (typeof table[lang] !== "string" || table[lang].trim() === "") {
-      throw new Error(`strings.toml: "${path}" has no text in "${lang}"; write it, in both languages`);
+      throw new Error(`${path} has no text in "${lang}"; write it, in both languages`);
     }
   }
   if (!STATUSES.includes(table.status)) {
-    throw new Error(`strings.toml: "${path}" has status "${table.status}"; want one of ${STATUSES.join(", ")}`);
+    throw new Error(`${path} has status "${table.status}"; want one of ${STATUSES.join(", ")}`);
   }
   if (table.status === "authentic" && !table.source) {
-    throw new Error(`strings.toml: "${path}" is authentic but names no source`);
+    throw new Error(`${path} is authentic but names no source`);
   }
   const holes = (text) =>
     [...text.matchAll(/\{(\w+)\}/g)]
@@ -53,7 +64,7 @@ function checkTwins(table, path) {
       .sort()
       .join();
   if (holes(table.en) !== holes(table.cy)) {
-    throw new Error(`strings.toml: "${path}" has different {holes} in its two languages`);
+    throw new Error(`${path} has different {holes} in its two languages`);
   }
   return table;
 }

@@ -38,7 +38,7 @@ function nunjucksEnvironment(strings) {
   const text = (lang, key, holes = {}) => {
     const string = strings[key];
     if (string === undefined)
-      throw new Error(`a template asks for the string "${key}", which strings.toml does not have`);
+      throw new Error(`a template asks for the string "${key}", which content/strings does not have`);
     return string[lang].replace(/\{(\w+)\}/g, (_, name) => holes[name]);
   };
   environment.addGlobal("t", text);

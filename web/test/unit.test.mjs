@@ -31,15 +31,24 @@ test("every string has its twin", () => {
 });
 
 test("a missing twin fails", () => {
-  assert.throws(() => readStrings('[a.b]\nen = "one"\nstatus = "unreviewed"\n'), /"a.b" has no text in "cy"/);
+  assert.throws(
+    () => readStrings({ "a.toml": '[a.b]\nen = "one"\nstatus = "unreviewed"\n' }),
+    /"a.b" has no text in "cy"/,
+  );
 });
 
 test("an authentic string without a source fails", () => {
-  assert.throws(() => readStrings('[a]\nen = "one"\ncy = "un"\nstatus = "authentic"\n'), /names no source/);
+  assert.throws(
+    () => readStrings({ "a.toml": '[a]\nen = "one"\ncy = "un"\nstatus = "authentic"\n' }),
+    /names no source/,
+  );
 });
 
 test("twins with different holes fail", () => {
-  assert.throws(() => readStrings('[a]\nen = "{x}"\ncy = "un"\nstatus = "unreviewed"\n'), /different \{holes\}/);
+  assert.throws(
+    () => readStrings({ "a.toml": '[a]\nen = "{x}"\ncy = "un"\nstatus = "unreviewed"\n' }),
+    /different \{holes\}/,
+  );
 });
 
 const reportDir = join(vectorsDir, "report");
