@@ -71,11 +71,11 @@ fn fill(
     say("1 of 5  The root key, which signs the directory");
     let root = make_root(&args.force, passphrases, places)?;
     say("2 of 5  The officers' keys");
-    let officers = make_officers(args.officers, passphrases, places)?;
+    let (recipients, officers) = make_officers(&args.force, args.officers, passphrases, places)?;
     say("3 of 5  The courier's key");
     let courier = make_courier(&args.force)?;
     say("4 of 5  The weekly intake keys");
-    let intake = make_intake(args, &officers, places)?;
+    let intake = make_intake(args, &recipients, places)?;
     say("5 of 5  The directory and the record");
     let (Some(first), Some(last)) = (intake.first(), intake.last()) else {
         return Err(made("an intake key"));
@@ -89,9 +89,11 @@ fn fill(
         intake,
         contact: Contact {
             threshold: u16::from(args.quorum),
-            recipients: officers,
+            recipients,
         },
+        officers,
         couriers: vec![courier.verifier.clone()],
+        police_suspect: None,
     };
     let directory = Directory::new(contents).map_err(|e| {
         let advice = "check --log: a log key's name is <host>/hafan";
@@ -117,26 +119,30 @@ fn make_root(force: &Force, passphrases: &Passphrases, places: &Places) -> Resul
 }
 
 fn make_officers(
+    force: &Force,
     count: u8,
     passphrases: &Passphrases,
     places: &Places,
-) -> Result<Vec<Recipient>, Failure> {
+) -> Result<(Vec<Recipient>, Vec<Verifier>), Failure> {
     let dir = places.vault_partial.join(OFFICERS);
-    let mut recipients = Vec::new();
+    let (mut recipients, mut officers) = (Vec::new(), Vec::new());
     for number in 1..=count {
         let name = format!("officer-{number}");
         let (identity, recipient) = keys::new_identity()?;
-        let secret = Zeroizing::new(format!("{}\n", identity.expose().expose_secret()));
+        let (signer, line) = keys::new_signer(&format!("hafan/{force}/{name}"))?;
+        let identity = identity.expose();
+        let secret = Zeroizing::new(format!("{}\n{}", identity.expose_secret(), *line));
         let locked = keys::lock(&secret, &passphrases.new_for(&name)?)?;
         put(&dir.join(format!("{name}.age")), &locked, Access::Owner)?;
         put(
             &dir.join(format!("{name}.pub")),
-            format!("{recipient}\n").as_bytes(),
+            format!("{recipient}\n{}\n", signer.verifier()).as_bytes(),
             Access::Owner,
         )?;
         recipients.push(recipient);
+        officers.push(signer.verifier());
     }
-    Ok(recipients)
+    Ok((recipients, officers))
 }
 
 fn make_courier(force: &Force) -> Result<Courier, Failure> {

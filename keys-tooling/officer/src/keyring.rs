@@ -10,10 +10,12 @@ use std::str::FromStr as _;
 use hafan_envelope::submission::Submission;
 use hafan_open::{Identity, OpenError, UnlockError};
 use hafan_report::{Attachment, Padded, Report};
+use hafan_tlog::Signer;
 use jiff::civil::Date;
 
 use crate::failure::{Failure, Kind, say};
 use crate::files;
+use crate::keys;
 use crate::passphrase::Passphrases;
 use crate::vault::{self, Held, Vault, damaged};
 use crate::weeks::Week;
@@ -21,6 +23,8 @@ use crate::weeks::Week;
 /// An officer's keys.
 pub(crate) struct Keyring {
     officer: Identity,
+    /// What the officer signs the access record with.
+    signer: Signer,
     /// Every week whose key is in the vault.
     weeks: Vec<(Week, PathBuf)>,
     /// The keys that were unwrapped already; `None` is one that this officer cannot unwrap.
@@ -53,12 +57,20 @@ impl Keyring {
             files::read(&path, vault::SMALL_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
         let secret = unlock(&path, &locked, officer, passphrases)?;
         let text = std::str::from_utf8(&secret).map_err(|_| damaged(&path))?;
-        let officer = Identity::from_str(text.trim_end()).map_err(|_| damaged(&path))?;
+        let (identity, signer) = text.split_once('\n').ok_or_else(|| damaged(&path))?;
+        let officer = Identity::from_str(identity).map_err(|_| damaged(&path))?;
+        let signer = keys::parse_signer(signer).ok_or_else(|| damaged(&path))?;
         Ok(Self {
             officer,
+            signer,
             weeks: weeks(vault)?,
             unwrapped: BTreeMap::new(),
         })
+    }
+
+    /// What the officer signs the access record with.
+    pub(crate) const fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// Opens one report: in memory, with the intake key that it was sealed to.

@@ -69,7 +69,9 @@ impl Source {
                 threshold: 0,
                 recipients: Vec::new(),
             },
+            officers: Vec::new(),
             couriers: Vec::new(),
+            police_suspect: None,
         };
         let directory = Directory::new(contents).unwrap().sign(&root).unwrap();
         let (force, root) = (force.to_owned(), root.verifier());

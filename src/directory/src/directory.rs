@@ -31,8 +31,13 @@ pub struct Contents {
     pub intake: Vec<IntakeKey>,
     /// Who can open a sealed contact.
     pub contact: Contact,
+    /// What officers sign the access record with, `hafan/{force}/officer-N`: one for each recipient of
+    /// the contact, in the same order.
+    pub officers: Vec<Verifier>,
     /// Keys of the couriers, `hafan/{force}/courier-N`.
     pub couriers: Vec<Verifier>,
+    /// The force that reads reports which involve this force's own people.
+    pub police_suspect: Option<Force>,
 }
 
 /// The officers who together can open a sealed contact.
@@ -124,6 +129,34 @@ pub enum ContentsError {
         /// Number of the recipient, from 0.
         at: usize,
     },
+    /// There are more or fewer officers than recipients of the contact.
+    #[error("directory has {officers} officers and {recipients} recipients, want one for each")]
+    Officers {
+        /// Number of officers.
+        officers: usize,
+        /// Number of recipients.
+        recipients: usize,
+    },
+    /// An officer's key is not named as an officer of this force.
+    #[error("officer {at} is not named hafan/{force}/officer-N with N from 1")]
+    OfficerName {
+        /// Number of the officer, from 0.
+        at: usize,
+        /// The force.
+        force: Force,
+    },
+    /// An officer has the name or the key of an earlier officer, or the log's key.
+    #[error("officer {at} has the name or key of another, want one of its own")]
+    OfficerTwice {
+        /// Number of the officer, from 0.
+        at: usize,
+    },
+    /// Reports on the force's own people would go to the force itself.
+    #[error("directory of {force} names {force} for reports on its own people, want another force")]
+    PoliceSuspect {
+        /// The force.
+        force: Force,
+    },
     /// A courier's key is not named as a courier of this force.
     #[error("courier {at} is not named hafan/{force}/courier-N with N from 1")]
     CourierName {
@@ -132,7 +165,7 @@ pub enum ContentsError {
         /// The force.
         force: Force,
     },
-    /// A courier has the name or the key of an earlier courier, or the log's key.
+    /// A courier has the name or the key of an earlier courier, an officer's key, or the log's key.
     #[error("courier {at} has the name or key of another, want one of its own")]
     CourierTwice {
         /// Number of the courier, from 0.
@@ -239,7 +272,11 @@ impl Directory {
         }
         check_intake(&contents.intake)?;
         check_contact(&contents.contact)?;
-        check_couriers(&contents)?;
+        check_keys(&contents)?;
+        if contents.police_suspect.as_ref() == Some(&contents.force) {
+            let force = contents.force;
+            return Err(ContentsError::PoliceSuspect { force });
+        }
         Ok(Self { contents })
     }
 
@@ -428,27 +465,46 @@ fn check_contact(contact: &Contact) -> Result<(), ContentsError> {
     Ok(())
 }
 
-fn check_couriers(contents: &Contents) -> Result<(), ContentsError> {
-    let prefix = format!("hafan/{}/courier-", contents.force);
-    let mut names = BTreeSet::new();
+/// Officers and couriers: each named as such, and no key in two hands.
+fn check_keys(contents: &Contents) -> Result<(), ContentsError> {
+    let (officers, recipients) = (contents.officers.len(), contents.contact.recipients.len());
+    if officers != recipients {
+        return Err(ContentsError::Officers {
+            officers,
+            recipients,
+        });
+    }
     let mut keys = BTreeSet::from([contents.log.key()]);
+    let mut names = BTreeSet::new();
+    let force = &contents.force;
+    for (at, officer) in contents.officers.iter().enumerate() {
+        if !is_numbered(officer.name(), &format!("hafan/{force}/officer-")) {
+            let force = force.clone();
+            return Err(ContentsError::OfficerName { at, force });
+        }
+        if !names.insert(officer.name()) || !keys.insert(officer.key()) {
+            return Err(ContentsError::OfficerTwice { at });
+        }
+    }
     for (at, courier) in contents.couriers.iter().enumerate() {
-        let number = courier.name().strip_prefix(&prefix);
-        let parsed = number
-            .and_then(|number| number.parse::<u16>().ok())
-            .filter(|n| *n > 0);
-        // A plus sign or leading zeros would be a second name for the same courier.
-        if parsed.map(|n| n.to_string()).as_deref() != number || number.is_none() {
-            return Err(ContentsError::CourierName {
-                at,
-                force: contents.force.clone(),
-            });
+        if !is_numbered(courier.name(), &format!("hafan/{force}/courier-")) {
+            let force = force.clone();
+            return Err(ContentsError::CourierName { at, force });
         }
         if !names.insert(courier.name()) || !keys.insert(courier.key()) {
             return Err(ContentsError::CourierTwice { at });
         }
     }
     Ok(())
+}
+
+/// Whether a name is the prefix and a number from 1 to 65535. A plus sign or leading zeros would be a
+/// second name for the same.
+fn is_numbered(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|text| {
+        let number = text.parse::<u16>();
+        number.is_ok_and(|number| number > 0 && number.to_string() == text)
+    })
 }
 
 impl IntakeKey {

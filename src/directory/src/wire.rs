@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{Contact, Contents};
-use crate::force::ForceError;
+use crate::force::{Force, ForceError};
 use crate::recipient::{Recipient, RecipientError};
 
 /// First line of a directory.
@@ -87,9 +87,11 @@ struct WireDirectory {
     log: String,
     intake: Vec<WireIntake>,
     contact: WireContact,
+    officers: Vec<String>,
     replies: (),
     couriers: Vec<String>,
-    police_suspect: (),
+    #[serde(deserialize_with = "Option::deserialize")]
+    police_suspect: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,9 +128,10 @@ pub(crate) fn encode(contents: &Contents) -> Result<String, WireError> {
                 .map(Recipient::to_string)
                 .collect(),
         },
+        officers: contents.officers.iter().map(Verifier::to_string).collect(),
         replies: (),
         couriers: contents.couriers.iter().map(Verifier::to_string).collect(),
-        police_suspect: (),
+        police_suspect: contents.police_suspect.as_ref().map(Force::to_string),
     };
     let json = serde_json::to_string(&wire).map_err(|source| WireError::Json { source })?;
     Ok(format!("{FIRST_LINE}{json}\n"))
@@ -163,11 +166,9 @@ pub(crate) fn parse(text: &str) -> Result<Contents, WireError> {
                 .map(|text| parse_recipient("contact", text))
                 .collect::<Result<_, _>>()?,
         },
-        couriers: wire
-            .couriers
-            .iter()
-            .map(|vkey| parse_verifier("couriers", vkey))
-            .collect::<Result<_, _>>()?,
+        officers: parse_verifiers("officers", &wire.officers)?,
+        couriers: parse_verifiers("couriers", &wire.couriers)?,
+        police_suspect: wire.police_suspect.map(|force| force.parse()).transpose()?,
     };
     if encode(&contents)? == text {
         Ok(contents)
@@ -205,6 +206,13 @@ fn parse_date(member: &'static str, text: &str) -> Result<Date, WireError> {
 fn parse_verifier(member: &'static str, vkey: &str) -> Result<Verifier, WireError> {
     vkey.parse()
         .map_err(|source| WireError::Verifier { member, source })
+}
+
+fn parse_verifiers(member: &'static str, vkeys: &[String]) -> Result<Vec<Verifier>, WireError> {
+    vkeys
+        .iter()
+        .map(|vkey| parse_verifier(member, vkey))
+        .collect()
 }
 
 fn parse_recipient(member: &'static str, text: &str) -> Result<Recipient, WireError> {

@@ -51,7 +51,9 @@ fn contents(week_count: u16) -> Contents {
             threshold: 1,
             recipients: vec![recipient(1_000)],
         },
+        officers: vec![signer("hafan/dyfed-powys/officer-1", 41).verifier()],
         couriers: vec![signer("hafan/dyfed-powys/courier-1", 21).verifier()],
+        police_suspect: Some("btp".parse().expect("force")),
     }
 }
 
@@ -75,6 +77,7 @@ fn what_is_signed_opens_again() {
 #[test]
 fn every_flipped_bit_of_a_signed_directory_is_refused() {
     let mut contents = contents(1);
+    contents.officers = Vec::new();
     contents.contact = Contact {
         threshold: 0,
         recipients: Vec::new(),
@@ -258,6 +261,11 @@ proptest! {
             threshold: officers,
             recipients: (0..officers).map(|number| recipient(500 + number)).collect(),
         };
+        contents.officers = (1..=officers)
+            .zip(41..)
+            .map(|(number, seed)| signer(&format!("hafan/{force}/officer-{number}"), seed).verifier())
+            .collect();
+        contents.police_suspect = (force != "btp" && days % 2 == 0).then(|| "btp".parse().unwrap());
         contents.valid_until = MONDAY.checked_add(days.days()).unwrap();
         contents.sequence = sequence;
         let root = signer(&format!("hafan/{force}/root"), 1);

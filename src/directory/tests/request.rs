@@ -47,7 +47,9 @@ fn directory() -> Directory {
             threshold: 0,
             recipients: Vec::new(),
         },
+        officers: Vec::new(),
         couriers: vec![courier().verifier()],
+        police_suspect: None,
     })
     .expect("sound")
 }

@@ -128,7 +128,9 @@ mod tests {
                 threshold: 0,
                 recipients: Vec::new(),
             },
+            officers: Vec::new(),
             couriers: Vec::new(),
+            police_suspect: None,
         })
         .unwrap();
         let issued = Issued {

@@ -219,15 +219,18 @@ FULL = {
     "log": vkey("log.example/hafan", 7),
     "intake": [week("2026-12-21", 1), week("2026-12-28", 2), week("2027-01-04", 3)],
     "contact": {"threshold": 2, "recipients": [recipient(11), recipient(12), recipient(13)]},
+    "officers": [vkey("hafan/btp/officer-1", 41), vkey("hafan/btp/officer-2", 42), vkey("hafan/btp/officer-4", 44)],
     "replies": None,
     "couriers": [vkey("hafan/btp/courier-1", 21), vkey("hafan/btp/courier-2", 22)],
-    "police_suspect": None,
+    "police_suspect": "cnc",
 }
 # What most vectors change one thing of.
 SMALL = FULL | {
     "intake": FULL["intake"][:1],
     "contact": {"threshold": 0, "recipients": []},
+    "officers": [],
     "couriers": [],
+    "police_suspect": None,
 }
 
 
@@ -259,7 +262,7 @@ def directory_vectors(folder: Path) -> None:
 
     intake, contact = FULL["intake"], FULL["contact"]
     good, first = SMALL, intake[0]
-    write("ok", with_line(encode(FULL)), "three weeks over a change of ISO year, three officers, two couriers",
+    write("ok", with_line(encode(FULL)), "three weeks over a change of ISO year, three officers of whom one has left, two couriers, another force for its own people",
           fingerprint=fingerprints(intake))
     write("ok-smallest", with_line(encode(SMALL)), "one week, no officers for contact, no courier",
           fingerprint=fingerprints([first]))
@@ -291,6 +294,23 @@ def directory_vectors(folder: Path) -> None:
     change("courier-zeros", "a leading zero", "courier 0 is not named", couriers=[vkey("hafan/btp/courier-01", 21)])
     change("courier-key-twice", "one key for two couriers", "name or key of another",
            couriers=[vkey("hafan/btp/courier-1", 21), vkey("hafan/btp/courier-2", 21)])
+    one = {"threshold": 1, "recipients": [recipient(11)]}
+    two = {"threshold": 1, "recipients": [recipient(11), recipient(12)]}
+    change("officers-more", "an officer without a recipient", "directory has 1 officers and 0 recipients",
+           officers=[vkey("hafan/btp/officer-1", 41)])
+    change("officers-fewer", "a recipient without an officer", "directory has 0 officers and 1 recipients", contact=one)
+    change("officer-name", "an officer of another force", "officer 0 is not named", contact=one, officers=[vkey("hafan/cnc/officer-1", 41)])
+    change("officer-zero", "officer numbers begin with 1", "officer 0 is not named", contact=one, officers=[vkey("hafan/btp/officer-0", 41)])
+    change("officer-zeros", "a leading zero", "officer 0 is not named", contact=one, officers=[vkey("hafan/btp/officer-01", 41)])
+    change("officer-key", "an officer's key is not a vkey", "not a verification key", contact=one, officers=["hafan/btp/officer-1"])
+    change("officer-key-twice", "one key for two officers", "officer 1 has the name or key of another", contact=two,
+           officers=[vkey("hafan/btp/officer-1", 41), vkey("hafan/btp/officer-2", 41)])
+    change("officer-name-twice", "one name for two officers", "officer 1 has the name or key of another", contact=two,
+           officers=[vkey("hafan/btp/officer-1", 41), vkey("hafan/btp/officer-1", 42)])
+    change("officer-log-key", "the log's key as an officer's", "officer 0 has the name or key of another", contact=one,
+           officers=[vkey("hafan/btp/officer-1", 7)])
+    change("courier-officer-key", "an officer's key as a courier's", "courier 0 has the name or key of another", contact=one,
+           officers=[vkey("hafan/btp/officer-1", 41)], couriers=[vkey("hafan/btp/courier-1", 41)])
     change("courier-log-key", "the log's key as a courier's", "name or key of another", couriers=[vkey("hafan/btp/courier-1", 7)])
 
 
@@ -327,7 +347,9 @@ def forms(write, change, good: dict) -> None:
     write("member-missing", with_line(encode(missing)), "no replies", "not the JSON it must be")
     change("member-unknown", "a member that no directory has", "not the JSON it must be", more=1)
     change("replies", "replies are not there yet", "not the JSON it must be", replies="key")
-    change("police-suspect", "nor is another force's intake", "not the JSON it must be", police_suspect="key")
+    change("police-suspect", "the force itself reads of its own people", "want another force", police_suspect="btp")
+    change("police-suspect-name", "not the name of a force", "name of a force has a character", police_suspect="BTP")
+    change("police-suspect-type", "not a force but its key", "not the JSON it must be", police_suspect={"recipient": "key"})
     change("date-form", "a date without hyphens", "valid_from of the directory is not a date", valid_from="20261221")
     change("date-time", "a date with a time", "valid_from of the directory is not a date", valid_from="2026-12-21T00:00")
     change("date-none", "a day that no month has", "valid_until of the directory is not a date", valid_until="2027-02-30")

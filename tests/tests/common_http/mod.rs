@@ -273,7 +273,9 @@ fn directory(force: &str, sequence: u64, day: Date, log: &str) -> Vec<u8> {
             threshold: 0,
             recipients: Vec::new(),
         },
+        officers: Vec::new(),
         couriers: vec![courier(force).verifier()],
+        police_suspect: None,
     })
     .unwrap()
     .sign(&root)
