@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use hafan_directory::Directory;
 use hafan_report::{
-    Answer, AnswerValue, Attachment, Empty, FileEntry, Language, Metadata, Padded, Promise,
-    QuestionSet, Report, Route, VERSION,
+    Answer, AnswerValue, Attachment, FileEntry, Language, Metadata, Padded, Promise, Report, Route,
+    SealedTo, State, VERSION,
 };
 use hafan_seal::{Recipient, seal, submission};
 use hafan_tests::{TestServer, told};
@@ -49,7 +49,7 @@ fn a_report_travels_from_sealing_to_an_officer_and_is_the_same_report() {
     let report = report_of(WORDS);
     let as_sealed = report.encode().to_vec();
     let file = Attachment::new(PICTURE.to_vec());
-    let padded = Padded::pack(&report, &[file]).unwrap();
+    let padded = Padded::pack(&report, None, &[file]).unwrap();
     let envelope = seal(&padded, &recipient).unwrap();
     let (h, sent) = submission(&envelope);
 
@@ -108,7 +108,7 @@ fn a_bundle_with_one_byte_changed_is_not_taken_in_whole() {
         .unwrap();
     let mut report = report_of("short");
     report.files.clear();
-    let envelope = seal(&Padded::pack(&report, &[]).unwrap(), &recipient).unwrap();
+    let envelope = seal(&Padded::pack(&report, None, &[]).unwrap(), &recipient).unwrap();
     let (h, sent) = submission(&envelope);
     assert_eq!(server.put(FORCE, &h, &sent).unwrap().status, 201);
     let bundles = pull_until_a_drop(&server);
@@ -217,10 +217,14 @@ fn fetch_directory(server: &TestServer) -> Directory {
 fn report_of(words: &str) -> Report {
     Report {
         version: VERSION,
-        question_set: QuestionSet::Short1,
+        question_set: "full-1".to_owned(),
         language: Language::Welsh,
         route: Route::Witness,
         force: FORCE.to_owned(),
+        key: SealedTo {
+            id: "2026-W48".to_owned(),
+            fingerprint: "0000 0000 0000 0000 0000 0000 0000 0000".to_owned(),
+        },
         promise: Promise {
             id: "none-1".to_owned(),
             text: "Nobody will contact you.".to_owned(),
@@ -230,11 +234,15 @@ fn report_of(words: &str) -> Report {
             id: "a1".to_owned(),
             question: "What happened?".to_owned(),
             answer: AnswerValue::Text(words.to_owned()),
-            skipped: false,
+            choice: AnswerValue::None,
+            state: State::Answered,
+            person: None,
+            parts: Vec::new(),
         }],
-        people: Empty,
+        people: Vec::new(),
         flags: Vec::new(),
-        wishes: Empty,
+        wishes: Vec::new(),
+        contact: None,
         files: vec![FileEntry::describe(
             "llun.png",
             "image/png",

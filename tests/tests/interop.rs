@@ -124,7 +124,11 @@ fn opens_without_us(root: &Path, vector: &Value) {
     let identity = Identity::generate(&mut OsRng);
     // The recipient as text, as the directory holds it.
     let recipient: Recipient = identity.to_recipient().to_string().parse().unwrap();
-    let envelope = seal(&Padded::pack(&report, &attachments).unwrap(), &recipient).unwrap();
+    let envelope = seal(
+        &Padded::pack(&report, None, &attachments).unwrap(),
+        &recipient,
+    )
+    .unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -9,7 +9,7 @@ use std::str::FromStr as _;
 
 use hafan_envelope::submission::Submission;
 use hafan_open::{Identity, OpenError, UnlockError};
-use hafan_report::{Attachment, Padded, Report};
+use hafan_report::{Attachment, Padded, Report, SealedContact, Unpacked};
 use hafan_tlog::Signer;
 use jiff::civil::Date;
 
@@ -35,6 +35,8 @@ pub(crate) struct Keyring {
 pub(crate) struct Opened {
     pub(crate) week: Week,
     pub(crate) report: Report,
+    /// Who the person is, still sealed.
+    pub(crate) contact: Option<SealedContact>,
     pub(crate) files: Vec<Attachment>,
 }
 
@@ -120,9 +122,14 @@ impl Keyring {
 
 fn unpack(week: Week, padded: Padded) -> Result<Opened, String> {
     match padded.unpack() {
-        Ok((report, files)) => Ok(Opened {
+        Ok(Unpacked {
+            report,
+            contact,
+            files,
+        }) => Ok(Opened {
             week,
             report,
+            contact,
             files,
         }),
         Err(why) => Err(format!("it opens, but what is in it is no report: {why}")),

@@ -139,7 +139,9 @@ fn push_answer(shown: &mut String, number: u32, answer: &Answer, columns: usize)
         question.trim_start_matches(' ')
     ));
     match &answer.answer {
-        AnswerValue::None if answer.skipped => shown.push_str("      [skipped]\n"),
+        AnswerValue::None if answer.state == hafan_report::State::Skipped => {
+            shown.push_str("      [skipped]\n")
+        }
         AnswerValue::None => shown.push_str("      [no answer]\n"),
         AnswerValue::Text(words) if words.is_empty() => shown.push_str("      [left empty]\n"),
         AnswerValue::Text(words) => {

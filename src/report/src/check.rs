@@ -21,6 +21,17 @@ pub enum ValueError {
     /// Not a force.
     #[error("a force is 1 to 32 characters of a-z, 0-9 and -, the first no -")]
     Force,
+    /// Not a code.
+    #[error("a code is 1 to 32 characters of a-z, 0-9 and -, the first a letter")]
+    Code,
+    /// Not the name of an ISO week.
+    #[error("a week is YYYY-Www")]
+    Week,
+    /// Not the fingerprint of a key.
+    #[error(
+        "a fingerprint is eight groups of four lower-case hexadecimal characters, a space between"
+    )]
+    Fingerprint,
     /// Not a digest.
     #[error("a digest is 64 lower-case hexadecimal characters")]
     Sha256,
@@ -132,6 +143,37 @@ pub(crate) fn force(text: &str) -> Result<(), ValueError> {
     let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
     let right = (1..=32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-');
     right.then_some(()).ok_or(ValueError::Force)
+}
+
+/// What questions, options, flags and wishes are named by.
+pub(crate) fn code(text: &str) -> Result<(), ValueError> {
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let letter = text.starts_with(|first: char| first.is_ascii_lowercase());
+    let right = letter && text.len() <= 32 && text.bytes().all(plain);
+    right.then_some(()).ok_or(ValueError::Code)
+}
+
+pub(crate) fn week(text: &str) -> Result<(), ValueError> {
+    let right = match text.as_bytes() {
+        [year @ .., b'-', b'W', w1, w2] if year.len() == 4 => {
+            year.iter().chain([w1, w2]).all(u8::is_ascii_digit)
+        }
+        _ => false,
+    };
+    right.then_some(()).ok_or(ValueError::Week)
+}
+
+/// The first 16 bytes of a SHA-256 as they are shown: docs/protocol.md section 9.
+pub(crate) fn fingerprint(text: &str) -> Result<(), ValueError> {
+    let right = text.len() == 39
+        && text.bytes().zip(1_usize..).all(|(b, at)| {
+            if at.is_multiple_of(5) {
+                b == b' '
+            } else {
+                matches!(b, b'0'..=b'9' | b'a'..=b'f')
+            }
+        });
+    right.then_some(()).ok_or(ValueError::Fingerprint)
 }
 
 pub(crate) fn sha256(text: &str) -> Result<(), ValueError> {

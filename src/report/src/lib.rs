@@ -6,18 +6,21 @@
 //!
 //! Source: docs/protocol.md section 2.
 
+mod answer;
 mod check;
 mod name;
 mod padded;
 mod report;
 
+pub use answer::{Answer, AnswerError, AnswerValue, PARTS_MAX, Part, State};
 pub use check::{Date, Thread, ValueError};
 pub use name::{FILE_NAME_SIZE_BYTES_MAX, clean_file_name, member_name};
 pub use padded::{
-    Attachment, FILES_MAX, PackError, Padded, PaddedError, REPORT_SIZE_BYTES_MAX, SIZE_CLASSES,
-    UnpackError,
+    Attachment, CONTACT_SIZE_BYTES_MAX, FILES_MAX, PackError, Padded, PaddedError,
+    REPORT_SIZE_BYTES_MAX, SHARE_SIZE_BYTES_MAX, SHARES_MAX, SIZE_CLASSES, SealedContact,
+    UnpackError, Unpacked,
 };
 pub use report::{
-    Answer, AnswerValue, Empty, FileEntry, Language, Metadata, Promise, QuestionSet, Report,
-    ReportError, Route, VERSION,
+    ANSWERS_MAX, Basis, CODES_MAX, ContactSeal, FileEntry, Language, Metadata, PEOPLE_MAX, Person,
+    Promise, Report, ReportError, Role, Route, SealedTo, VERSION,
 };

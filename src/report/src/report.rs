@@ -2,17 +2,26 @@
 
 use std::io;
 
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::answer::{Answer, AnswerError};
 use crate::check::{self, Date, Thread, ValueError};
 use crate::name::clean_file_name;
-use crate::padded::{FILES_MAX, REPORT_SIZE_BYTES_MAX};
+use crate::padded::{FILES_MAX, REPORT_SIZE_BYTES_MAX, SHARES_MAX};
 
 /// The version of the model.
 pub const VERSION: u8 = 1;
+
+/// How many questions a report may hold.
+pub const ANSWERS_MAX: usize = 256;
+
+/// How many people the answers of a report may speak of.
+pub const PEOPLE_MAX: usize = 64;
+
+/// How many flags, and how many wishes, a report may hold.
+pub const CODES_MAX: usize = 32;
 
 /// Why bytes are not `report.json`, or why a report cannot be written as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,26 +60,38 @@ pub enum ReportError {
         /// What is wrong with it.
         problem: ValueError,
     },
-    /// A skipped answer says something.
-    #[error("answer {number} was skipped and is not null")]
-    Skipped {
+    /// An answer is not as its state says, or its choice is not beside what was chosen.
+    #[error("answer {number} in report.json: {problem}")]
+    Answer {
         /// Counted from 1.
         number: usize,
+        /// What is wrong with it.
+        problem: AnswerError,
     },
-    /// More files than allowed.
-    #[error("the report has {found} files, at most 64 wanted")]
-    Files {
+    /// More of something than a report can have.
+    #[error("the report has {found} {what}, at most {wanted} wanted")]
+    TooMany {
+        /// Which list.
+        what: &'static str,
         /// How many there are.
         found: usize,
+        /// How many there may be.
+        wanted: usize,
     },
-}
-
-/// The questions that were asked.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Zeroize)]
-pub enum QuestionSet {
-    /// The short route, its first version.
-    #[serde(rename = "short-1")]
-    Short1,
+    /// A flag or a wish stands there twice.
+    #[error("{member} in report.json name one thing twice")]
+    Twice {
+        /// Name of the member.
+        member: &'static str,
+    },
+    /// The shares of a sealed contact cannot be opened by so many officers.
+    #[error("the contact needs {threshold} of {shares} shares, 2 to all of 2 to 20 wanted")]
+    Threshold {
+        /// How many it takes.
+        threshold: u8,
+        /// How many there are.
+        shares: usize,
+    },
 }
 
 /// The language that the person wrote in.
@@ -119,29 +140,61 @@ pub struct Promise {
     pub text: String,
 }
 
-/// What was answered.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub enum AnswerValue {
-    /// Nothing.
-    None,
-    /// Own words.
-    Text(String),
-    /// What was ticked.
-    Choices(Vec<String>),
-}
-
-/// One question and its answer.
+/// Which intake key a report was sealed to, as the page showed it.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// Which question.
+pub struct SealedTo {
+    /// The ISO week of the key, such as `2026-W48`.
     pub id: String,
-    /// The question as it was shown.
-    pub question: String,
-    /// [`AnswerValue::None`] when skipped.
-    pub answer: AnswerValue,
-    /// Whether the person chose to say nothing.
-    pub skipped: bool,
+    /// 39 characters: docs/protocol.md section 9.
+    pub fingerprint: String,
+}
+
+/// Somebody whom answers speak of.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Who they are in what happened.
+    pub role: Role,
+    /// How the person who writes knows of them; `None` when not said.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub basis: Option<Basis>,
+}
+
+/// Who somebody is in what happened.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Zeroize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Who is said to have done it.
+    Reported,
+    /// To whom it happened.
+    Victim,
+    /// Who saw, heard or was told.
+    Witness,
+    /// Anybody else.
+    Other,
+}
+
+/// How the person who writes knows what they say of somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Zeroize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// They know it themselves.
+    Known,
+    /// They believe it.
+    Believed,
+    /// They were told.
+    Told,
+}
+
+/// How the sealed contact that goes with a report opens.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSeal {
+    /// How many shares it takes: 2 to all.
+    pub threshold: u8,
+    /// SHA-256 of each share, 64 lower-case hexadecimal characters; 2 to [`SHARES_MAX`].
+    pub shares: Vec<String>,
 }
 
 /// What `report.json` says of one file.
@@ -180,36 +233,37 @@ impl FileEntry {
     }
 }
 
-/// A list that question set `short-1` leaves empty.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Zeroize)]
-pub struct Empty;
-
 /// What a person tells. The members of `report.json`, in its order.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// [`VERSION`].
     pub version: u8,
-    /// The questions that were asked.
-    pub question_set: QuestionSet,
+    /// Which questions there were: a code of the site's question set.
+    pub question_set: String,
     /// The language that the person wrote in.
     pub language: Language,
     /// For whom the person writes.
     pub route: Route,
-    /// The force that was chosen: 1 to 32 characters of `a-z 0-9 -`.
+    /// The force that reads it: 1 to 32 characters of `a-z 0-9 -`.
     pub force: String,
+    /// The intake key that it was sealed to.
+    pub key: SealedTo,
     /// What was promised when the report was sent.
     pub promise: Promise,
     /// The day on the person's device.
     pub written_on: Date,
-    /// In the order that they were asked.
+    /// In the order that they were asked; at most [`ANSWERS_MAX`].
     pub answers: Vec<Answer>,
-    /// Empty.
-    pub people: Empty,
-    /// What the person ticked; never computed.
+    /// Whom the answers speak of, in the order that they appear.
+    pub people: Vec<Person>,
+    /// What the person ticked; never computed. Codes, each once.
     pub flags: Vec<String>,
-    /// Empty.
-    pub wishes: Empty,
+    /// What the person would like to happen. Codes, each once.
+    pub wishes: Vec<String>,
+    /// The sealed contact that goes with the report.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub contact: Option<ContactSeal>,
     /// The files, in the order of their members in the archive; at most 64.
     pub files: Vec<FileEntry>,
     /// `null`.
@@ -270,17 +324,30 @@ impl Report {
             });
         }
         let value = |member| move |problem| ReportError::Value { member, problem };
+        check::code(&self.question_set).map_err(value("question_set"))?;
         check::force(&self.force).map_err(value("force"))?;
+        check::week(&self.key.id).map_err(value("key.id"))?;
+        check::fingerprint(&self.key.fingerprint).map_err(value("key.fingerprint"))?;
+        at_most("answers", self.answers.len(), ANSWERS_MAX)?;
+        at_most("people", self.people.len(), PEOPLE_MAX)?;
         for (answer, number) in self.answers.iter().zip(1..) {
-            if answer.skipped && !matches!(answer.answer, AnswerValue::None) {
-                return Err(ReportError::Skipped { number });
+            answer
+                .check(self.people.len())
+                .map_err(|problem| ReportError::Answer { number, problem })?;
+        }
+        for (member, codes) in [("flags", &self.flags), ("wishes", &self.wishes)] {
+            at_most(member, codes.len(), CODES_MAX)?;
+            for (code, at) in codes.iter().zip(0..) {
+                check::code(code).map_err(value(member))?;
+                if codes.iter().take(at).any(|earlier| earlier == code) {
+                    return Err(ReportError::Twice { member });
+                }
             }
         }
-        if self.files.len() > FILES_MAX {
-            return Err(ReportError::Files {
-                found: self.files.len(),
-            });
+        if let Some(contact) = &self.contact {
+            contact.check()?;
         }
+        at_most("files", self.files.len(), FILES_MAX)?;
         for file in &self.files {
             let clean = Zeroizing::new(clean_file_name(&file.name));
             if *clean != file.name {
@@ -291,6 +358,34 @@ impl Report {
         }
         Ok(())
     }
+}
+
+impl ContactSeal {
+    fn check(&self) -> Result<(), ReportError> {
+        let (threshold, shares) = (self.threshold, self.shares.len());
+        if !(2..=SHARES_MAX).contains(&shares) || !(2..=shares).contains(&usize::from(threshold)) {
+            return Err(ReportError::Threshold { threshold, shares });
+        }
+        for (share, at) in self.shares.iter().zip(0..) {
+            let member = "contact.shares";
+            check::sha256(share).map_err(|problem| ReportError::Value { member, problem })?;
+            if self.shares.iter().take(at).any(|earlier| earlier == share) {
+                return Err(ReportError::Twice { member });
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn at_most(what: &'static str, found: usize, wanted: usize) -> Result<(), ReportError> {
+    if found > wanted {
+        return Err(ReportError::TooMany {
+            what,
+            found,
+            wanted,
+        });
+    }
+    Ok(())
 }
 
 pub(crate) fn sha256_hex(data: &[u8]) -> String {
@@ -314,77 +409,5 @@ impl io::Write for Count {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Serialize for Empty {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq([(); 0])
-    }
-}
-
-impl<'de> Deserialize<'de> for Empty {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EmptyVisitor;
-
-        impl<'de> Visitor<'de> for EmptyVisitor {
-            type Value = Empty;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an empty list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Empty, A::Error> {
-                match seq.next_element::<IgnoredAny>()? {
-                    None => Ok(Empty),
-                    Some(_) => Err(serde::de::Error::invalid_length(1, &self)),
-                }
-            }
-        }
-
-        deserializer.deserialize_seq(EmptyVisitor)
-    }
-}
-
-impl Serialize for AnswerValue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => serializer.serialize_unit(),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Choices(choices) => serializer.collect_seq(choices),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for AnswerValue {
-    // By hand: serde's `untagged` would hold a second copy that nothing wipes.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnswerVisitor;
-
-        impl<'de> Visitor<'de> for AnswerVisitor {
-            type Value = AnswerValue;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("text, a list of texts, or null")
-            }
-
-            fn visit_unit<E>(self) -> Result<AnswerValue, E> {
-                Ok(AnswerValue::None)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<AnswerValue, E> {
-                Ok(AnswerValue::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AnswerValue, A::Error> {
-                let mut choices = Zeroizing::new(Vec::new());
-                while let Some(choice) = seq.next_element::<String>()? {
-                    choices.push(choice);
-                }
-                Ok(AnswerValue::Choices(std::mem::take(&mut choices)))
-            }
-        }
-
-        deserializer.deserialize_any(AnswerVisitor)
     }
 }

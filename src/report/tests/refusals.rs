@@ -1,70 +1,20 @@
-//! What is no report and no padded, each for its own reason; and both ways for whatever is one.
+//! What is no report, each for its own reason; and both ways for whatever is one.
 #![cfg(test)]
 
+mod base;
+
+use base::{PLAIN, data, with_contact};
 use hafan_report::{
-    Attachment, Date, FileEntry, Metadata, PackError, Padded, Report, ReportError, SIZE_CLASSES,
-    Thread, UnpackError, ValueError, clean_file_name, member_name,
+    AnswerError, Date, Padded, Report, ReportError, Thread, ValueError, clean_file_name,
+    member_name,
 };
-use hafan_ustar::ReadError;
-use proptest::collection::vec;
+use proptest::collection::{hash_set, vec};
 use proptest::prelude::*;
-use zeroize::Zeroizing;
-
-const PLAIN: &str = concat!(
-    r#"{"version":1,"question_set":"short-1","language":"en","route":"self","force":"btp","#,
-    r#""promise":{"id":"p","text":"t"},"written_on":"2026-11-23","#,
-    r#""answers":[{"id":"a","question":"q","answer":"words","skipped":false}],"#,
-    r#""people":[],"flags":[],"wishes":[],"#,
-    r#""files":[{"name":"f.txt","media_type":"text/plain","size":4,"#,
-    r#""sha256":"3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7","metadata":"kept"}],"#,
-    r#""mailbox":null,"thread":"AAECAwQFBgcICQoLDA0ODw","adds_to":null}"#,
-);
-
-fn report(text: &str) -> Report {
-    Report::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}"))
-}
 
 fn refused(text: &str) -> ReportError {
     Report::parse(text.as_bytes())
         .err()
         .unwrap_or_else(|| panic!("{text} was taken"))
-}
-
-fn data() -> Attachment {
-    Attachment::new(b"data".to_vec())
-}
-
-fn packed() -> Vec<u8> {
-    Padded::pack(&report(PLAIN), &[data()])
-        .map_err(|e| e.to_string())
-        .unwrap()
-        .as_bytes()
-        .to_vec()
-}
-
-fn unpack(bytes: Vec<u8>) -> Result<(), UnpackError> {
-    Padded::from_bytes(Zeroizing::new(bytes))
-        .map_err(|e| e.to_string())
-        .unwrap()
-        .unpack()
-        .map(drop)
-}
-
-/// An archive of these members, filled up to `size`.
-fn archive(size: usize, members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = hafan_ustar::Writer::new();
-    for (name, data) in members {
-        writer.append(name, data).unwrap();
-    }
-    let mut bytes = writer.finish();
-    bytes.resize(size, 0);
-    bytes
-}
-
-#[test]
-fn the_base_of_these_tests_is_a_report() {
-    assert_eq!(report(PLAIN).encode().as_slice(), PLAIN.as_bytes());
-    assert_eq!(unpack(packed()), Ok(()));
 }
 
 #[test]
@@ -73,17 +23,24 @@ fn json_of_another_model_is_refused() {
         (r#""version":1,"#, ""),
         (r#""version":1,"#, r#""version":"1","#),
         (r#""version":1,"#, r#""version":1,"version":1,"#),
-        ("short-1", "short-2"),
         (r#""language":"en""#, r#""language":"fr""#),
         (r#""route":"self""#, r#""route":"myself""#),
         (r#","adds_to":null"#, ""),
         (r#""mailbox":null,"#, ""),
         (r#""mailbox":null"#, r#""mailbox":"x""#),
-        (r#""people":[]"#, r#""people":[{}]"#),
-        (r#""wishes":[]"#, r#""wishes":["x"]"#),
-        (r#""wishes":[]"#, r#""wishes":null"#),
-        (r#""flags":[]"#, r#""flags":[1]"#),
-        (r#","skipped":false"#, ""),
+        (r#","basis":"told""#, ""),
+        (r#""basis":"told""#, r#""basis":"heard""#),
+        (r#""role":"reported""#, r#""role":"suspect""#),
+        (r#""wishes":["record"]"#, r#""wishes":null"#),
+        (r#""flags":["danger"]"#, r#""flags":[1]"#),
+        (r#","state":"answered""#, ""),
+        (r#""state":"answered""#, r#""state":"sent""#),
+        (r#","person":1"#, ""),
+        (r#""person":1"#, r#""person":-1"#),
+        (r#""person":1"#, r#""person":256"#),
+        (r#","parts":[]"#, ""),
+        (r#""contact":null,"#, ""),
+        (r#""contact":null"#, r#""contact":{}"#),
         (r#""answer":"words","#, ""),
         (r#""answer":"words""#, r#""answer":1"#),
         (r#""answer":"words""#, r#""answer":{"a":"b"}"#),
@@ -109,7 +66,7 @@ fn json_of_another_model_is_refused() {
     }
     let deep = "[".repeat(100_000);
     assert!(matches!(
-        refused(&PLAIN.replace("[],\"flags\"", &deep)),
+        refused(&PLAIN.replace("[\"danger\"]", &deep)),
         ReportError::Json { .. }
     ));
     let mut bytes = PLAIN.as_bytes().to_vec();
@@ -127,7 +84,10 @@ fn other_writings_of_the_same_report_are_refused_at_their_first_byte() {
         ("words", "\\u000A"),
         ("words", "\\u001F"),
         ("\"size\":4", "\"size\":4 "),
-        (r#""people":[],"flags":[]"#, r#""flags":[],"people":[]"#),
+        (
+            r#""flags":["danger"],"wishes":["record"]"#,
+            r#""wishes":["record"],"flags":["danger"]"#,
+        ),
     ] {
         let text = PLAIN.replacen(from, to, 1);
         let error = refused(&text);
@@ -176,10 +136,31 @@ fn values_without_their_grammar_are_refused_by_name() {
             &hex.to_uppercase(),
             value("files.sha256", ValueError::Sha256),
         ),
+        ("full-1", "Full-1", value("question_set", ValueError::Code)),
+        ("full-1", "", value("question_set", ValueError::Code)),
+        ("2026-W48", "2026-48", value("key.id", ValueError::Week)),
+        ("2026-W48", "20-W48", value("key.id", ValueError::Week)),
         (
-            "\"skipped\":false",
-            "\"skipped\":true",
-            ReportError::Skipped { number: 1 },
+            "85cb 6b5f",
+            "85cb 6B5f",
+            value("key.fingerprint", ValueError::Fingerprint),
+        ),
+        (
+            "85cb 6b5f",
+            "85cb06b5f",
+            value("key.fingerprint", ValueError::Fingerprint),
+        ),
+        (
+            "85cb 6b5f ",
+            "",
+            value("key.fingerprint", ValueError::Fingerprint),
+        ),
+        ("danger", "1danger", value("flags", ValueError::Code)),
+        ("record", "to record", value("wishes", ValueError::Code)),
+        (
+            r#"["danger"]"#,
+            r#"["danger","danger"]"#,
+            ReportError::Twice { member: "flags" },
         ),
     ] {
         assert_eq!(refused(&PLAIN.replacen(from, to, 1)), error);
@@ -190,7 +171,111 @@ fn values_without_their_grammar_are_refused_by_name() {
     let (file, back) = rest.split_once(']').unwrap();
     let files = vec![file; 65].join(",");
     let many = format!("{front}\"files\":[{files}]{back}");
-    assert_eq!(refused(&many), ReportError::Files { found: 65 });
+    let too_many = |what, found, wanted| ReportError::TooMany {
+        what,
+        found,
+        wanted,
+    };
+    assert_eq!(refused(&many), too_many("files", 65, 64));
+    let person = r#"{"role":"reported","basis":"told"}"#;
+    let people = PLAIN.replace(person, &vec![person; 65].join(","));
+    assert_eq!(refused(&people), too_many("people", 65, 64));
+    let wishes: Vec<_> = (0..33).map(|number| format!("\"w{number}\"")).collect();
+    let wishes = PLAIN.replace("\"record\"", &wishes.join(","));
+    assert_eq!(refused(&wishes), too_many("wishes", 33, 32));
+    let (front, rest) = PLAIN.split_once("\"answers\":[").unwrap();
+    let (answers, back) = rest.split_once("],\"people\"").unwrap();
+    let many = vec![answers; 129].join(",");
+    let many = format!("{front}\"answers\":[{many}],\"people\"{back}");
+    assert_eq!(refused(&many), too_many("answers", 258, 256));
+}
+
+#[test]
+fn answers_that_contradict_themselves_are_refused_by_number() {
+    let part =
+        r#"{"id":"a-b","question":"p","answer":["one","two"],"choice":["x","y"],"person":null}"#;
+    let parts = vec![part; 65].join(",");
+    let person = |found| AnswerError::Person { found, people: 1 };
+    for (from, to, problem) in [
+        (
+            r#""id":"a""#,
+            r#""id":"A""#,
+            AnswerError::Code(ValueError::Code),
+        ),
+        (
+            r#""id":"a-b""#,
+            r#""id":"""#,
+            AnswerError::Code(ValueError::Code),
+        ),
+        (
+            r#"["x","y"]"#,
+            r#"["x","Y"]"#,
+            AnswerError::Code(ValueError::Code),
+        ),
+        (r#"["x","y"]"#, r#"["x"]"#, AnswerError::Choice),
+        (r#"["x","y"]"#, r#""x""#, AnswerError::Choice),
+        (r#""choice":null"#, r#""choice":["x"]"#, AnswerError::Choice),
+        (r#"["one","two"]"#, "null", AnswerError::Choice),
+        (
+            r#"["one","two"],"choice":["x","y"]"#,
+            r#"[],"choice":[]"#,
+            AnswerError::NoChoice,
+        ),
+        (r#""answered""#, r#""skipped""#, AnswerError::Says),
+        (r#""answered""#, r#""sealed""#, AnswerError::Says),
+        (r#""answered""#, r#""not-reached""#, AnswerError::Says),
+        (r#""person":1"#, r#""person":0"#, person(0)),
+        (r#""person":1"#, r#""person":2"#, person(2)),
+        (part, &parts, AnswerError::Parts { found: 65 }),
+    ] {
+        let text = PLAIN.replacen(from, to, 1);
+        assert_ne!(text, PLAIN);
+        assert_eq!(
+            refused(&text),
+            ReportError::Answer { number: 1, problem },
+            "{to}"
+        );
+    }
+    let problem = AnswerError::Empty;
+    let empty = PLAIN.replace("not-reached", "answered");
+    assert_eq!(refused(&empty), ReportError::Answer { number: 2, problem });
+    let skipped = PLAIN.replace("not-reached", "skipped");
+    assert!(Report::parse(skipped.as_bytes()).is_ok());
+}
+
+#[test]
+fn contacts_that_cannot_be_opened_are_refused() {
+    assert!(Report::parse(with_contact().as_bytes()).is_ok());
+    let ones = "1".repeat(64);
+    let threshold = |threshold, shares| ReportError::Threshold { threshold, shares };
+    let more: Vec<_> = (10..31).map(|n| format!("\"{n}{}\"", &ones[2..])).collect();
+    for (from, to, error) in [
+        ("\"threshold\":2", "\"threshold\":1", threshold(1, 2)),
+        ("\"threshold\":2", "\"threshold\":3", threshold(3, 2)),
+        (&format!("\"{ones}\","), "", threshold(2, 1)),
+        (&format!("\"{ones}\""), &more.join(","), threshold(2, 22)),
+        (
+            &ones,
+            &"2".repeat(64),
+            ReportError::Twice {
+                member: "contact.shares",
+            },
+        ),
+        (
+            &ones,
+            "1",
+            ReportError::Value {
+                member: "contact.shares",
+                problem: ValueError::Sha256,
+            },
+        ),
+    ] {
+        assert_eq!(
+            refused(&with_contact().replacen(from, to, 1)),
+            error,
+            "{to}"
+        );
+    }
 }
 
 #[test]
@@ -237,150 +322,25 @@ fn dates_and_threads_are_exact() {
     }
 }
 
-#[test]
-fn packing_refuses_files_that_are_not_as_said() {
-    let pack = |text: &str, files: &[Attachment]| Padded::pack(&report(text), files).err();
-    assert_eq!(
-        pack(PLAIN, &[]),
-        Some(PackError::Count { named: 1, found: 0 })
-    );
-    let other = Attachment::new(b"Data".to_vec());
-    assert_eq!(pack(PLAIN, &[other]), Some(PackError::File { number: 1 }));
-    let size = PLAIN.replace("\"size\":4", "\"size\":5");
-    assert_eq!(pack(&size, &[data()]), Some(PackError::File { number: 1 }));
-    let mut broken = report(PLAIN);
-    broken.force = "No force".to_owned();
-    assert!(matches!(
-        Padded::pack(&broken, &[data()]),
-        Err(PackError::Report(_))
-    ));
-}
-
-#[test]
-fn packing_refuses_what_no_class_holds() {
-    let large = vec![0; 1 << 25];
-    let mut report = report(PLAIN);
-    report.files = vec![FileEntry::describe("f", "a/b", Metadata::Kept, &large)];
-    let refused = Padded::pack(&report, &[Attachment::new(large)]).err();
-    assert!(matches!(refused, Some(PackError::TooLarge { found }) if found > 1 << 25));
-    report.files = vec![];
-    report.flags = vec!["x".repeat(1 << 20)];
-    let refused = Padded::pack(&report, &[]).err();
-    assert!(matches!(
-        refused,
-        Some(PackError::Report(ReportError::TooLong { .. }))
-    ));
-}
-
-#[test]
-fn sizes_that_are_no_class_are_refused() {
-    for size in [0, 1, 65_535, 65_537, 98_304, (1 << 25) + 1, 1 << 26] {
-        assert!(
-            Padded::from_bytes(Zeroizing::new(vec![0; size])).is_err(),
-            "{size}"
-        );
-    }
-    for size in SIZE_CLASSES {
-        assert!(
-            Padded::from_bytes(Zeroizing::new(vec![0; size])).is_ok(),
-            "{size}"
-        );
-    }
-}
-
-#[test]
-fn archives_that_are_no_padded_are_refused() {
-    let json = PLAIN.as_bytes();
-    let file = ("files/01-f.txt", &b"data"[..]);
-    let of = |members: &[(&str, &[u8])]| unpack(archive(1 << 16, members));
-    let right = ("report.json", json);
-    assert_eq!(of(&[right, file]), Ok(()));
-    assert_eq!(of(&[]), Err(UnpackError::NoReport));
-    assert_eq!(of(&[file, right]), Err(UnpackError::NoReport));
-    assert_eq!(
-        of(&[("report.txt", json), file]),
-        Err(UnpackError::NoReport)
-    );
-    assert_eq!(of(&[right]), Err(UnpackError::Count { named: 1, found: 0 }));
-    assert_eq!(
-        of(&[right, file, file]),
-        Err(UnpackError::Count { named: 1, found: 2 })
-    );
-    assert_eq!(of(&[right, right]), Err(UnpackError::Name { number: 1 }));
-    for name in [
-        "files/02-f.txt",
-        "files/1-f.txt",
-        "files/01-g.txt",
-        "f.txt",
-        "files/01-f.txt.exe",
-    ] {
-        assert_eq!(
-            of(&[right, (name, b"data")]),
-            Err(UnpackError::Name { number: 1 }),
-            "{name}"
-        );
-    }
-    for data in [&b"dat"[..], b"data!", b"Data", b""] {
-        assert_eq!(
-            of(&[right, ("files/01-f.txt", data)]),
-            Err(UnpackError::File { number: 1 })
-        );
-    }
-    assert!(matches!(
-        of(&[("report.json", b"{}"), file]),
-        Err(UnpackError::Report(_))
-    ));
-    let class = UnpackError::Class {
-        found: 1 << 17,
-        wanted: 1 << 16,
-    };
-    assert_eq!(unpack(archive(1 << 17, &[right, file])), Err(class));
-    assert!(matches!(
-        unpack(vec![1; 1 << 16]),
-        Err(UnpackError::Archive(ReadError::Name { .. }))
-    ));
-}
-
-#[test]
-fn no_byte_of_a_padded_can_be_changed() {
-    let bytes = packed();
-    let last = bytes.len() - 1;
-    for at in (0..4096).chain([20_000, last]) {
-        let mut changed = bytes.clone();
-        changed[at] ^= 1;
-        let unpacked = Padded::from_bytes(Zeroizing::new(changed))
-            .ok()
-            .unwrap()
-            .unpack();
-        // A changed letter of the story is another story: only a seal can tell. It stays canonical.
-        if let Ok((report, _)) = unpacked {
-            assert!((512..512 + PLAIN.len()).contains(&at), "byte {at}");
-            assert!(report.encode().as_slice() != PLAIN.as_bytes());
-        }
-    }
-    let mut end = bytes;
-    end[last] = 1;
-    assert_eq!(unpack(end), Err(UnpackError::Padding { at: last }));
-}
-
 proptest! {
     #[test]
     fn a_report_is_encoded_and_parsed_the_same(
-        texts in vec(any::<String>(), 4), choices in vec(any::<String>(), 0..4), flags in vec(any::<String>(), 0..4)
+        texts in vec(any::<String>(), 4), choices in vec(any::<String>(), 0..4), flags in hash_set("[a-z][a-z0-9-]{0,31}", 0..4)
     ) {
         let mut value: serde_json::Value = serde_json::from_str(PLAIN).unwrap();
         value["promise"]["text"] = texts[0].clone().into();
         value["answers"][0]["question"] = texts[1].clone().into();
         value["answers"][0]["answer"] = if choices.is_empty() { texts[2].clone().into() } else { choices.into() };
-        value["flags"] = flags.into();
+        value["answers"][0]["parts"][0]["question"] = texts[2].clone().into();
+        value["flags"] = flags.into_iter().collect();
         value["files"][0]["name"] = clean_file_name(&texts[3]).into();
         let report: Report = serde_json::from_value(value).unwrap();
         let bytes = report.encode();
         let parsed = Report::parse(&bytes).map_err(|e| TestCaseError::fail(e.to_string()))?;
         prop_assert!(*parsed.encode() == *bytes);
-        let padded = Padded::pack(&report, &[data()]).map_err(|e| TestCaseError::fail(e.to_string()))?;
-        let (unpacked, files) = padded.unpack().map_err(|e| TestCaseError::fail(e.to_string()))?;
-        prop_assert!(*unpacked.encode() == *bytes && files[0].data() == b"data");
+        let padded = Padded::pack(&report, None, &[data()]).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let unpacked = padded.unpack().map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert!(*unpacked.report.encode() == *bytes && unpacked.files[0].data() == b"data");
     }
 
     #[test]

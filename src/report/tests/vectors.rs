@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hafan_report::{Attachment, FileEntry, Metadata, Padded, Report, clean_file_name, member_name};
+use hafan_report::{
+    Attachment, FileEntry, Metadata, Padded, Report, SealedContact, clean_file_name, member_name,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -36,6 +38,19 @@ fn data(file: &Value) -> Vec<u8> {
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect();
     pattern.repeat(usize::try_from(file["repeat"].as_u64().unwrap()).unwrap())
+}
+
+fn sealed_contact(vector: &Value) -> Option<SealedContact> {
+    let sealed = vector["contact"].as_object()?;
+    Some(SealedContact {
+        contact: data(&sealed["contact"]),
+        shares: sealed["shares"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(data)
+            .collect(),
+    })
 }
 
 fn report(vector: &Value) -> Report {
@@ -71,7 +86,9 @@ fn each_report_has_the_bytes_of_its_vector() {
             .map(data)
             .collect();
         let files: Vec<_> = bytes.iter().cloned().map(Attachment::new).collect();
-        let padded = Padded::pack(&report, &files).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        let sealed = sealed_contact(&vector);
+        let padded = Padded::pack(&report, sealed.as_ref(), &files)
+            .unwrap_or_else(|e| panic!("{path:?}: {e}"));
         assert_eq!(
             u64::try_from(padded.as_bytes().len()).unwrap(),
             expect["padded_size"],
@@ -83,10 +100,12 @@ fn each_report_has_the_bytes_of_its_vector() {
             "{path:?}"
         );
 
-        let (unpacked, files) = padded.unpack().unwrap_or_else(|e| panic!("{path:?}: {e}"));
-        assert!(*unpacked.encode() == *json, "{path:?}");
+        let unpacked = padded.unpack().unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        assert!(*unpacked.report.encode() == *json, "{path:?}");
+        let parts = |of: Option<SealedContact>| of.map(|sealed| (sealed.contact, sealed.shares));
+        assert!(parts(unpacked.contact) == parts(sealed), "{path:?}");
         assert!(
-            files.iter().map(Attachment::data).eq(bytes.iter()),
+            unpacked.files.iter().map(Attachment::data).eq(bytes.iter()),
             "{path:?}"
         );
     }
@@ -99,6 +118,7 @@ fn files_are_described_and_named_as_in_the_vectors() {
         let report = report(&vector);
         let members = vector["expect"]["members"].as_array().unwrap();
         let inputs = vector["files"].as_array().unwrap();
+        let before = sealed_contact(&vector).map_or(0, |sealed| 1 + sealed.shares.len());
         for (i, (input, entry)) in inputs.iter().zip(&report.files).enumerate() {
             let chosen = input["chosen_name"].as_str().unwrap();
             let metadata = match input["metadata"].as_str().unwrap() {
@@ -116,7 +136,11 @@ fn files_are_described_and_named_as_in_the_vectors() {
                 entry.name,
                 "cleaning twice: {chosen:?}"
             );
-            assert_eq!(member_name(i + 1, &entry.name), members[i], "{chosen:?}");
+            assert_eq!(
+                member_name(i + 1, &entry.name),
+                members[before + i],
+                "{chosen:?}"
+            );
             seen += 1;
         }
     }

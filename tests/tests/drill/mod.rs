@@ -116,7 +116,7 @@ impl Drill {
             entries.push(match reports.get(usize::from(position)) {
                 None => decoy(&Seed::from_bytes(&SEED), position),
                 Some(words) => {
-                    let padded = Padded::pack(&report(words), &[]).unwrap();
+                    let padded = Padded::pack(&report(words), None, &[]).unwrap();
                     let envelope = hafan_seal::seal(&padded, &intake).unwrap();
                     let (h, submission) = hafan_seal::submission(&envelope);
                     let t = tag_digest(submission[16..48].try_into().unwrap());
@@ -159,14 +159,17 @@ pub(crate) fn signer() -> Signer {
 
 pub(crate) fn report(words: &str) -> Report {
     let json = serde_json::json!({
-        "version": 1, "question_set": "short-1", "language": "cy", "route": "self", "force": "btp",
+        "version": 1, "question_set": "full-1", "language": "cy", "route": "self", "force": "btp",
+        "key": {"id": "2026-W48", "fingerprint": "0000 0000 0000 0000 0000 0000 0000 0000"},
         "promise": {"id": "p", "text": "Ni fyddwn yn ceisio dod o hyd i chi."},
         "written_on": "2026-11-23",
         "answers": [
-            {"id": "a", "question": "Beth ddigwyddodd?", "answer": words, "skipped": false},
-            {"id": "b", "question": "Pryd?", "answer": null, "skipped": true},
+            {"id": "a", "question": "Beth ddigwyddodd?", "answer": words, "choice": null,
+             "state": "answered", "person": null, "parts": []},
+            {"id": "b", "question": "Pryd?", "answer": null, "choice": null,
+             "state": "skipped", "person": null, "parts": []},
         ],
-        "people": [], "flags": [], "wishes": [], "files": [], "mailbox": null,
+        "people": [], "flags": [], "wishes": [], "contact": null, "files": [], "mailbox": null,
         "thread": "AAAAAAAAAAAAAAAAAAAAAA", "adds_to": null,
     });
     serde_json::from_value(json).unwrap()
