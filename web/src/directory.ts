@@ -13,8 +13,18 @@ export type IntakeKey = {
   readonly fingerprint: string;
 };
 
+/** The officers who together can open a sealed contact: `threshold` of them, 2 to all of 2 to 20. */
+export type Contact = { readonly threshold: number; readonly recipients: readonly string[] };
+
 export type Opened =
-  | { readonly ok: true; readonly key: IntakeKey }
+  | {
+      readonly ok: true;
+      readonly key: IntakeKey;
+      /** Null when there are too few officers, or one could open alone: then a contact cannot be sealed. */
+      readonly contact: Contact | null;
+      /** The force that reads reports which involve this force's own people. */
+      readonly police_suspect: string | null;
+    }
   | { readonly ok: false; readonly why: "forged" | "expired"; readonly detail: string };
 
 /** As src/directory has it: about 120 weeks of intake keys. */
@@ -45,7 +55,10 @@ export function openDirectory(note: Uint8Array, force: string, root_key: string,
     return { ok: false, why: "expired", detail: `no intake key holds on ${today}` };
   }
   const { id, recipient } = intake;
-  return { ok: true, key: { id, recipient, fingerprint: fingerprint(recipient) } };
+  const { contact, police_suspect } = directory;
+  const isOffered = contact.threshold >= 2 && contact.recipients.length <= SHARES_MAX;
+  const key = { id, recipient, fingerprint: fingerprint(recipient) };
+  return { ok: true, key, contact: isOffered ? contact : null, police_suspect };
 }
 
 export function fingerprint(recipient: string): string {
@@ -97,6 +110,8 @@ type Directory = {
   readonly valid_from: string;
   readonly valid_until: string;
   readonly intake: readonly Intake[];
+  readonly contact: Contact;
+  readonly police_suspect: string | null;
 };
 
 type Intake = { readonly id: string; readonly recipient: string; readonly from: string; readonly until: string };
@@ -113,12 +128,26 @@ function parse(text: string, force: string): Directory {
   const valid_from = date(object["valid_from"]);
   const valid_until = date(object["valid_until"]);
   if (valid_from >= valid_until) throw new Forged("the directory ends before it begins");
-  if (object["replies"] !== null || object["police_suspect"] !== null) throw new Forged("a member is not yet in use");
+  if (object["replies"] !== null) throw new Forged("a member is not yet in use");
   const log = parseVerifierKey(string(object["log"]));
   if (!/^[^/]+\/hafan$/.test(log.name)) throw new Forged("the log's key is not named as a log");
-  checkContact(object["contact"]);
-  checkCouriers(object["couriers"], force, log);
-  return { valid_from, valid_until, intake: parseIntake(object["intake"]) };
+  const contact = parseContact(object["contact"]);
+  const officers = verifierKeys(object["officers"], `hafan/${force}/officer-`);
+  const couriers = verifierKeys(object["couriers"], `hafan/${force}/courier-`);
+  if (officers.length !== contact.recipients.length) throw new Forged("want one officer for each recipient");
+  checkOwn([log, ...officers, ...couriers]);
+  const police_suspect = parsePoliceSuspect(object["police_suspect"], force);
+  return { valid_from, valid_until, intake: parseIntake(object["intake"]), contact, police_suspect };
+}
+
+/** Another force, by the grammar of its id. Whether the page knows it is the worker's to see. */
+function parsePoliceSuspect(value: unknown, force: string): string | null {
+  if (value === null) return null;
+  const other = string(value);
+  if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(other) || other === force) {
+    throw new Forged("reports on the force's own people would go to no other force");
+  }
+  return other;
 }
 
 /** One key a week, Monday to Monday, named by its ISO week, without gap, each with a recipient of its own. */
@@ -140,31 +169,37 @@ function parseIntake(value: unknown): Intake[] {
   return keys;
 }
 
-function checkContact(value: unknown): void {
+function parseContact(value: unknown): Contact {
   const contact = record(value, "contact", ["threshold", "recipients"]);
-  const officers = list(contact["recipients"]).map(recipient);
-  const threshold = integer(contact["threshold"], officers.length);
-  if ((threshold === 0) !== (officers.length === 0)) throw new Forged("the contact's threshold is 0");
-  if (new Set(officers).size !== officers.length) throw new Forged("one officer stands twice in the contact");
+  const recipients = list(contact["recipients"]).map(recipient);
+  const threshold = integer(contact["threshold"], recipients.length);
+  if ((threshold === 0) !== (recipients.length === 0)) throw new Forged("the contact's threshold is 0");
+  if (new Set(recipients).size !== recipients.length) throw new Forged("one officer stands twice in the contact");
+  return { threshold, recipients };
 }
 
-/** Each courier has a name of this force, and a name and a key that no other has, nor the log. */
-function checkCouriers(value: unknown, force: string, log: VerifierKey): void {
-  const couriers = list(value).map((entry) => parseVerifierKey(string(entry)));
-  for (const { name } of couriers) {
-    const number = /^courier-([1-9][0-9]{0,4})$/.exec(
-      name.startsWith(`hafan/${force}/`) ? name.slice(force.length + 7) : "",
-    );
-    if (number === null || Number(number[1]) > COURIER_MAX)
-      throw new Forged("a courier is not named as one of this force");
+/** Keys named `prefix` and a number from 1, without leading zeros. */
+function verifierKeys(value: unknown, prefix: string): VerifierKey[] {
+  const keys = list(value).map((entry) => parseVerifierKey(string(entry)));
+  for (const { name } of keys) {
+    const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    if (!/^[1-9][0-9]{0,4}$/.test(number) || Number(number) > KEY_NUMBER_MAX) {
+      throw new Forged("a key is not named as an officer's or a courier's of this force");
+    }
   }
-  const names = new Set(couriers.map(({ name }) => name));
-  const points = new Set([log, ...couriers].map(({ point }) => bytesToHex(point)));
-  if (names.size !== couriers.length || points.size !== couriers.length + 1)
-    throw new Forged("a courier is not its own");
+  return keys;
 }
 
-const COURIER_MAX = 65_535;
+/** Each has a name and a key that no other has. */
+function checkOwn(keys: readonly VerifierKey[]): void {
+  const names = new Set(keys.map(({ name }) => name));
+  const points = new Set(keys.map(({ point }) => bytesToHex(point)));
+  if (names.size !== keys.length || points.size !== keys.length) throw new Forged("two keys are not two");
+}
+
+const KEY_NUMBER_MAX = 65_535;
+/** As src/report has it. */
+const SHARES_MAX = 20;
 const DAY_MS = 86_400_000;
 /** The first day of 1970 was a Thursday: days since then that leave 4 when divided by 7 are Mondays. */
 const MONDAY = 4;
@@ -176,6 +211,7 @@ const MEMBERS = [
   "log",
   "intake",
   "contact",
+  "officers",
   "replies",
   "couriers",
   "police_suspect",

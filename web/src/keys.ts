@@ -6,7 +6,14 @@ import type { Force } from "./questions.ts";
 import type { Sealer } from "./sealer.ts";
 
 export type KeyState =
-  | { readonly kind: "ready"; readonly key: IntakeKey }
+  | {
+      readonly kind: "ready";
+      readonly key: Pick<IntakeKey, "id" | "fingerprint">;
+      /** So many officers of so many open a sealed contact; null when it cannot be sealed. */
+      readonly contact: { readonly threshold: number; readonly officers: number } | null;
+      /** The force that reads reports which involve this force's own people. */
+      readonly police_suspect: string | null;
+    }
   | { readonly kind: "no-root" | "unreachable" | "forged" | "expired" };
 
 /** Pauses before the next fetch of all, in milliseconds; the last one repeats. */
@@ -48,7 +55,10 @@ export class Keys {
     const note = this.#notes.get(force.id);
     if (note === undefined) return { kind: "unreachable" };
     const opened = await this.#sealer.open(force.id, note, todayUtc());
-    return opened.ok ? { kind: "ready", key: opened.key } : { kind: opened.why };
+    if (!opened.ok) return { kind: opened.why };
+    const { key, contact, police_suspect } = opened;
+    const officers = contact && { threshold: contact.threshold, officers: contact.recipients.length };
+    return { kind: "ready", key: { id: key.id, fingerprint: key.fingerprint }, contact: officers, police_suspect };
   }
 }
 

@@ -1,110 +1,179 @@
-// Makes report.json and the padded archive, byte for byte as src/report does (docs/protocol.md section 2;
-// both read tests/vectors/report). Must never touch the network or the document. Trusts no text it is given.
+// Makes report.json and the members of the padded archive, byte for byte as src/report does (docs/protocol.md
+// section 2; both read tests/vectors/report). Must never touch the network or the document. Trusts no text it is given.
 
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Route } from "./questions.ts";
 import type { Language } from "./strings.ts";
 
-export type Answer = {
+/** Own words, the one thing chosen, or what was ticked; null when nothing was. */
+export type Value = string | readonly string[] | null;
+
+/** `answered`: something was said here or in a part. `sealed`: what was said is in contact.age. */
+export type State = "answered" | "skipped" | "not-reached" | "sealed";
+
+export type Part = {
   readonly id: string;
   readonly question: string;
-  readonly answer: string | readonly string[] | null;
-  readonly skipped: boolean;
+  readonly answer: Value;
+  /** The codes of what was chosen, one for each word of `answer`; null for own words. */
+  readonly choice: Value;
+  /** Counts into the report's people, from 1. */
+  readonly person: number | null;
 };
 
-export type Attachment = {
-  readonly chosen_name: string;
-  readonly media_type: string;
-  readonly metadata: "kept" | "removed";
-  readonly data: Uint8Array;
+export type Answer = Part & { readonly state: State; readonly parts: readonly Part[] };
+
+export type Person = {
+  readonly role: "reported" | "victim" | "witness" | "other";
+  readonly basis: "known" | "believed" | "told" | null;
 };
 
-export type Report = {
+/** What the person tells, before a key is chosen and the files are read. */
+export type Draft = {
   readonly question_set: string;
   readonly language: Language;
   readonly route: Route;
   readonly force: string;
   readonly promise: { readonly id: string; readonly text: string };
+  /** The day on this device, YYYY-MM-DD. */
   readonly written_on: string;
   readonly answers: readonly Answer[];
+  readonly people: readonly Person[];
   readonly flags: readonly string[];
+  readonly wishes: readonly string[];
   readonly thread: string;
   readonly adds_to: string | null;
 };
 
+/** What report.json says of one file: of the bytes that are sent. */
+export type FileEntry = {
+  readonly name: string;
+  readonly media_type: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly metadata: "kept" | "removed";
+};
+
+export type Report = Draft & {
+  readonly key: { readonly id: string; readonly fingerprint: string };
+  readonly contact: { readonly threshold: number; readonly shares: readonly string[] } | null;
+  readonly files: readonly FileEntry[];
+};
+
+/** One member of the archive: its name, and how many bytes it has. */
+export type MemberSize = { readonly name: string; readonly size: number };
+
 export const REPORT_JSON_SIZE_BYTES_MAX = 1 << 20;
 export const PADDED_SIZE_BYTES_MIN = 1 << 16;
 export const PADDED_SIZE_BYTES_MAX = 1 << 25;
-export const FILES_MAX = 64;
-const BLOCK_SIZE_BYTES = 512;
+export const BLOCK_SIZE_BYTES = 512;
+export const CONTACT_SIZE_BYTES = 8_192;
+const SPACE = 0x20;
 const CLEAN_NAME_SIZE_BYTES_MAX = 200;
+/** What `key`, `contact` and 64 `files` can add to a draft, with room to spare. */
+const SEALING_SIZE_BYTES_MAX = 1 << 16;
 
 export class TooLong extends Error {
-  constructor(size: number) {
-    super(`the report is ${size} bytes, more than one report can carry`);
+  constructor() {
+    super("there is more than one report can carry");
   }
 }
 
-/** Packs a report and its files: ustar, zeros up to the smallest size class. Throws `TooLong`. */
-export function pack(report: Report, attachments: readonly Attachment[] = []): Uint8Array<ArrayBuffer> {
-  if (attachments.length > FILES_MAX) throw new TooLong(attachments.length);
-  const json = encodeReport(report, attachments);
-  if (json.length > REPORT_JSON_SIZE_BYTES_MAX) throw new TooLong(json.length);
-  const members: [string, Uint8Array][] = [["report.json", json]];
-  attachments.forEach((file, index) => members.push([memberName(index + 1, file.chosen_name), file.data]));
+/** Whether a draft leaves room in report.json for the key, the contact and any files. */
+export function fits(draft: Draft): boolean {
+  const size = encode({ ...draft, key: { id: "", fingerprint: "" }, contact: null, files: [] }).fill(0).length;
+  return size <= REPORT_JSON_SIZE_BYTES_MAX - SEALING_SIZE_BYTES_MAX;
+}
 
-  const blocks = (size: number) => Math.ceil(size / BLOCK_SIZE_BYTES) * BLOCK_SIZE_BYTES;
-  const size = members.reduce((sum, [, data]) => sum + BLOCK_SIZE_BYTES + blocks(data.length), 2 * BLOCK_SIZE_BYTES);
-  let padded_size = PADDED_SIZE_BYTES_MIN;
-  while (padded_size < size) padded_size *= 2;
-  if (padded_size > PADDED_SIZE_BYTES_MAX) throw new TooLong(size);
-
-  const padded = new Uint8Array(padded_size);
-  let offset = 0;
-  for (const [name, data] of members) {
-    padded.set(header(name, data.length), offset);
-    padded.set(data, offset + BLOCK_SIZE_BYTES);
-    offset += BLOCK_SIZE_BYTES + blocks(data.length);
+/** report.json. Throws `TooLong` over 1 MiB. */
+export function encodeReport(report: Report): Uint8Array<ArrayBuffer> {
+  const json = encode(report);
+  if (json.length > REPORT_JSON_SIZE_BYTES_MAX) {
+    json.fill(0);
+    throw new TooLong();
   }
+  return json;
+}
+
+/** Members in the protocol's order, whatever order the objects have. */
+function encode(report: Report): Uint8Array<ArrayBuffer> {
+  return encodeJson({
+    version: 1,
+    question_set: report.question_set,
+    language: report.language,
+    route: report.route,
+    force: report.force,
+    key: { id: report.key.id, fingerprint: report.key.fingerprint },
+    promise: { id: report.promise.id, text: report.promise.text },
+    written_on: report.written_on,
+    answers: report.answers.map(({ id, question, answer, choice, state, person, parts }) => ({
+      ...{ id, question, answer, choice, state, person },
+      parts: parts.map(partOf),
+    })),
+    people: report.people.map(({ role, basis }) => ({ role, basis })),
+    flags: report.flags,
+    wishes: report.wishes,
+    contact: report.contact && { threshold: report.contact.threshold, shares: report.contact.shares },
+    files: report.files.map(({ name, media_type, size, sha256, metadata }) => ({
+      ...{ name, media_type, size, sha256, metadata },
+    })),
+    mailbox: null,
+    thread: report.thread,
+    adds_to: report.adds_to,
+  });
+}
+
+/** What the sealed contact says, before the spaces that hide its length. */
+export type ContactAnswer = { readonly id: string; readonly question: string; readonly answer: string };
+
+/** The plaintext of contact.age: 8,192 bytes, spaces at the end. Throws `TooLong`. */
+export function encodeContact(
+  { force, language }: Pick<Draft, "force" | "language">,
+  answers: readonly ContactAnswer[],
+): Uint8Array<ArrayBuffer> {
+  const json = encodeJson({
+    version: 1,
+    ...{ force, language },
+    answers: answers.map(({ id, question, answer }) => ({ id, question, answer })),
+  });
+  if (json.length > CONTACT_SIZE_BYTES) {
+    json.fill(0);
+    throw new TooLong();
+  }
+  const plain = new Uint8Array(CONTACT_SIZE_BYTES).fill(SPACE);
+  plain.set(json);
   json.fill(0);
-  return padded;
+  return plain;
 }
 
-/** report.json: members in the protocol's order, escaped as JSON.stringify does, no lone surrogate. */
-export function encodeReport(report: Report, attachments: readonly Attachment[] = []): Uint8Array {
-  const text = JSON.stringify(
-    {
-      version: 1,
-      question_set: report.question_set,
-      language: report.language,
-      route: report.route,
-      force: report.force,
-      promise: { id: report.promise.id, text: report.promise.text },
-      written_on: report.written_on,
-      answers: report.answers.map(({ id, question, answer, skipped }) => ({ id, question, answer, skipped })),
-      people: [],
-      flags: report.flags,
-      wishes: [],
-      files: attachments.map((file) => ({
-        name: cleanFileName(file.chosen_name),
-        media_type: /^[\x21-\x7e]{1,100}$/.test(file.media_type) ? file.media_type : "application/octet-stream",
-        size: file.data.length,
-        sha256: bytesToHex(sha256(file.data)),
-        metadata: file.metadata,
-      })),
-      mailbox: null,
-      thread: report.thread,
-      adds_to: report.adds_to,
-    },
-    (_, value: unknown) => (typeof value === "string" ? wellFormed(value) : value),
-  );
+/** Whether all of these answers have room in the sealed contact. */
+export function contactFits(report: Pick<Draft, "force" | "language">, answers: readonly ContactAnswer[]): boolean {
+  try {
+    encodeContact(report, answers).fill(0);
+    return true;
+  } catch (error) {
+    if (error instanceof TooLong) return false;
+    throw error;
+  }
+}
+
+function partOf({ id, question, answer, choice, person }: Part): Part {
+  return { id, question, answer, choice, person };
+}
+
+/** JSON.stringify's form as UTF-8, without a lone surrogate. */
+function encodeJson(value: unknown): Uint8Array<ArrayBuffer> {
+  const text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === "string" ? wellFormed(inner) : inner));
   return new TextEncoder().encode(text);
 }
 
 /** Lone surrogates become U+FFFD: UTF-8 cannot hold them. */
 function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\u{fffd}");
+}
+
+/** The media type as the browser said it, or `application/octet-stream` for what is none. */
+export function mediaType(said: string): string {
+  return /^[\x21-\x7e]{1,100}$/.test(said) ? said : "application/octet-stream";
 }
 
 /** The name as it stands in report.json: no control or direction character, no path, at most 200 bytes. */
@@ -129,8 +198,22 @@ export function memberName(number: number, chosen: string): string {
   return `files/${String(number).padStart(2, "0")}-${short}`;
 }
 
+/** The smallest size class for these members: a power of two. Throws `TooLong`. */
+export function paddedSize(members: readonly MemberSize[]): number {
+  const size = members.reduce((sum, member) => sum + BLOCK_SIZE_BYTES + filled(member.size), 2 * BLOCK_SIZE_BYTES);
+  let padded_size = PADDED_SIZE_BYTES_MIN;
+  while (padded_size < size) padded_size *= 2;
+  if (padded_size > PADDED_SIZE_BYTES_MAX) throw new TooLong();
+  return padded_size;
+}
+
+/** A size with the zeros that fill it to whole blocks. */
+export function filled(size: number): number {
+  return Math.ceil(size / BLOCK_SIZE_BYTES) * BLOCK_SIZE_BYTES;
+}
+
 /** One POSIX ustar header, 512 bytes, with every field that could tell of a person or machine empty. */
-function header(name: string, size: number): Uint8Array {
+export function header({ name, size }: MemberSize): Uint8Array<ArrayBuffer> {
   const block = new Uint8Array(BLOCK_SIZE_BYTES);
   const put = (offset: number, text: string) => block.set(new TextEncoder().encode(text), offset);
   put(0, name);

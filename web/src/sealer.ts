@@ -2,8 +2,12 @@
 // The one Trusted Types policy lets exactly the worker's own address through.
 
 import type { Opened } from "./directory.ts";
+import { FileChanged } from "./files.ts";
+import { TooLong } from "./report.ts";
 import type { Submission } from "./submit.ts";
-import type { Reply, Request } from "./worker.ts";
+import type { Parcel, Reply, Request } from "./worker.ts";
+
+export type { Parcel } from "./worker.ts";
 
 type TrustedTypes = {
   createPolicy(
@@ -27,15 +31,27 @@ function workerUrl(): string {
   return trusted.createPolicy("hafan", rules).createScriptURL(WORKER_URL) as string;
 }
 
+type Waiting = {
+  readonly progress: (done: number, total: number) => void;
+  resolve(reply: Reply): void;
+  reject(error: Error): void;
+};
+
 export class Sealer {
   readonly #worker = new Worker(workerUrl(), { type: "module" });
-  readonly #waiting = new Map<number, { resolve(reply: Reply): void; reject(error: Error): void }>();
+  readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
 
   constructor() {
     this.#worker.addEventListener("message", (event: MessageEvent<{ id: number; reply: Reply }>) => {
-      this.#waiting.get(event.data.id)?.resolve(event.data.reply);
-      this.#waiting.delete(event.data.id);
+      const { id, reply } = event.data;
+      const waiting = this.#waiting.get(id);
+      if (reply.kind === "progress") {
+        waiting?.progress(reply.done, reply.total);
+        return;
+      }
+      this.#waiting.delete(id);
+      waiting?.resolve(reply);
     });
     this.#worker.addEventListener("error", () => {
       for (const { reject } of this.#waiting.values()) reject(new Error("the worker stopped"));
@@ -45,32 +61,45 @@ export class Sealer {
 
   /** Resolves when a throw-away report has been sealed: this device can do it. */
   async warm(): Promise<void> {
-    await this.#ask({ kind: "warm" }, []);
+    await this.#ask({ kind: "warm" });
   }
 
   async open(force: string, note: Uint8Array, today: string): Promise<Opened> {
-    const reply = await this.#ask({ kind: "open", force, note, today }, []);
+    const reply = await this.#ask({ kind: "open", force, note, today });
     if (reply.kind !== "opened") throw new Error("the worker gave another answer");
     return reply.opened;
   }
 
-  /** Gives the padded away: the page has no copy left. */
-  async seal(force: string, padded: Uint8Array<ArrayBuffer>, today: string): Promise<Submission> {
-    const reply = await this.#ask({ kind: "seal", force, padded, today }, [padded.buffer]);
+  /**
+   * Reads the files, packs everything and seals it to the force, which `parcel.report.force` must be.
+   * `progress` hears how many bytes, of how many, are done. Throws `FileChanged` when a file is not what was chosen,
+   * `TooLong` when there is too much for one report, and any other error when it cannot be sealed.
+   */
+  async seal(
+    force: string,
+    parcel: Parcel,
+    today: string,
+    progress: (done: number, total: number) => void,
+  ): Promise<Submission> {
+    const reply = await this.#ask({ kind: "seal", force, parcel, today }, progress);
+    if (reply.kind === "changed") throw new FileChanged(reply.at);
+    if (reply.kind === "too-long") throw new TooLong();
     if (reply.kind !== "sealed") throw new Error("the worker gave another answer");
     return reply.submission;
   }
 
+  /** Ends the worker and its memory. Nobody is answered any more. */
   stop(): void {
     this.#worker.terminate();
+    this.#waiting.clear();
   }
 
-  #ask(request: Request, transfer: Transferable[]): Promise<Reply> {
+  #ask(request: Request, progress: Waiting["progress"] = () => undefined): Promise<Reply> {
     this.#asked += 1;
     const id = this.#asked;
     return new Promise<Reply>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, request }, transfer);
+      this.#waiting.set(id, { progress, resolve, reject });
+      this.#worker.postMessage({ id, request });
     }).then((reply) => {
       if (reply.kind === "error") throw new Error("the worker could not do it");
       return reply;

@@ -3,7 +3,6 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Envelope } from "./seal.ts";
 
 export type Submission = { readonly h: string; readonly body: Uint8Array<ArrayBuffer> };
 
@@ -14,7 +13,7 @@ export type Outcome =
   /** The server said no, and will say it again. */
   | { readonly kind: "refused"; readonly status: number };
 
-export type Progress = "sending" | "again" | "busy";
+export type Step = "sending" | "again" | "busy";
 
 const SALT_SIZE_BYTES = 16;
 const TAG_SIZE_BYTES = 32;
@@ -25,32 +24,43 @@ const RETRY_AFTER_S_MAX = 30;
 const ATTEMPT_MS_MIN = 60_000;
 const SLOW_LINE_BYTES_PER_MS = 8;
 
-/** salt || τ || envelope, and the digest under which the server holds it. */
-export function submission(envelope: Envelope, random = crypto.getRandomValues.bind(crypto)): Submission {
-  const salt = random(new Uint8Array(SALT_SIZE_BYTES));
-  const tag = random(new Uint8Array(TAG_SIZE_BYTES));
-  const h = bytesToHex(sha256(concatBytes(utf8ToBytes("hafan/blob/v1\0"), salt, sha256(envelope))));
-  const body = new Uint8Array(SALT_SIZE_BYTES + TAG_SIZE_BYTES + envelope.length);
-  body.set(salt);
-  body.set(tag, SALT_SIZE_BYTES);
-  body.set(envelope, SALT_SIZE_BYTES + TAG_SIZE_BYTES);
-  return { h, body };
+/** Where the envelope begins in the body. */
+export const ENVELOPE_START = SALT_SIZE_BYTES + TAG_SIZE_BYTES;
+
+/** The body of an envelope of this size: salt || τ, random, and room for the envelope. */
+export function beginBody(
+  envelope_size: number,
+  random = crypto.getRandomValues.bind(crypto),
+): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(ENVELOPE_START + envelope_size);
+  random(body.subarray(0, SALT_SIZE_BYTES));
+  random(body.subarray(SALT_SIZE_BYTES, ENVELOPE_START));
+  return body;
 }
 
-/** Sends until it is held, refused, or the attempts are used up. Never throws. */
+/** A whole body, and the digest under which the server holds it; `envelope_digest` is SHA-256 of its envelope. */
+export function submissionOf(body: Uint8Array<ArrayBuffer>, envelope_digest: Uint8Array): Submission {
+  const salt = body.subarray(0, SALT_SIZE_BYTES);
+  return { h: bytesToHex(sha256(concatBytes(utf8ToBytes("hafan/blob/v1\0"), salt, envelope_digest))), body };
+}
+
+/**
+ * Sends until it is held, refused, or the attempts are used up. `progress` hears what is being done, and while bytes
+ * go, which part of them has gone, 0 to 1. Never throws.
+ */
 export async function submit(
   force: string,
   { h, body }: Submission,
-  progress: (step: Progress) => void,
+  progress: (step: Step, fraction: number | null) => void,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  progress("sending");
   for (let attempt = 0; ; attempt += 1) {
-    const answer = await put(`/v1/forces/${force}/drops/${h}`, body, signal);
-    if (answer === null) progress("again");
+    if (attempt === 0) progress("sending", null);
+    const answer = await put(`/v1/forces/${force}/drops/${h}`, body, signal, (gone) => progress("sending", gone));
+    if (answer === null) progress("again", null);
     else if (answer.status === 200 || answer.status === 201) return { kind: "held" };
     else if (!isPassing(answer.status)) return { kind: "refused", status: answer.status };
-    else progress("busy");
+    else progress("busy", null);
     const pause = PAUSES_MS[attempt];
     if (pause === undefined || signal.aborted) return { kind: "line" };
     await sleep(Math.max(pause, answer?.retry_after_ms ?? 0), signal);
@@ -64,33 +74,35 @@ function isPassing(status: number): boolean {
 
 type Answer = { readonly status: number; readonly retry_after_ms: number };
 
-async function put(url: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Answer | null> {
-  const limit_ms = Math.max(ATTEMPT_MS_MIN, body.length / SLOW_LINE_BYTES_PER_MS);
-  const attempt = new AbortController();
-  const stop = () => attempt.abort();
-  const timer = setTimeout(stop, limit_ms);
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    const response = await fetch(url, {
-      method: "PUT",
-      headers: { "Content-Type": "application/vnd.hafan.submission" },
-      body,
-      credentials: "omit",
-      referrerPolicy: "no-referrer",
-      cache: "no-store",
-      redirect: "error",
-      signal: attempt.signal,
+/** One attempt. By XMLHttpRequest, because `fetch` does not say how much has gone; the request is the same. */
+function put(
+  url: string,
+  body: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+  progress: (fraction: number) => void,
+): Promise<Answer | null> {
+  const request = new XMLHttpRequest();
+  const stop = () => request.abort();
+  return new Promise<Answer | null>((resolve) => {
+    request.open("PUT", url);
+    request.timeout = Math.max(ATTEMPT_MS_MIN, body.length / SLOW_LINE_BYTES_PER_MS);
+    request.setRequestHeader("Content-Type", "application/vnd.hafan.submission");
+    request.upload.addEventListener("progress", ({ loaded }) => progress(Math.min(loaded / body.length, 1)));
+    request.addEventListener("load", () => {
+      const { status } = request;
+      resolve({ status, retry_after_ms: retryAfter(request.getResponseHeader("Retry-After")) });
     });
-    const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "0", 10);
-    const bounded = Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), RETRY_AFTER_S_MAX) : 0;
-    return { status: response.status, retry_after_ms: bounded * 1000 };
-  } catch {
-    return null; // No answer: the line dropped, the time was up, or the person left.
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  }
+    // No answer: the line dropped, the time was up, or the person left.
+    for (const kind of ["error", "timeout", "abort"] as const) request.addEventListener(kind, () => resolve(null));
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) resolve(null);
+    else request.send(body);
+  }).finally(() => signal.removeEventListener("abort", stop));
+}
+
+function retryAfter(header: string | null): number {
+  const seconds = Number.parseInt(header ?? "0", 10);
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), RETRY_AFTER_S_MAX) * 1000 : 0;
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
