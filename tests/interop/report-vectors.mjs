@@ -27,13 +27,11 @@ function header(name, size) {
   return block;
 }
 
-function pack(json, files, names) {
+function pack(members) {
   const parts = [];
-  const member = (name, data) => {
+  for (const [name, data] of members) {
     parts.push(header(name, data.length), data, Buffer.alloc((512 - (data.length % 512)) % 512));
-  };
-  member("report.json", json);
-  files.forEach((data, i) => member(names[i], data));
+  }
   parts.push(Buffer.alloc(1024));
   const archive = Buffer.concat(parts);
   let size = 65536;
@@ -58,44 +56,112 @@ function memberName(number, name) {
   return `files/${String(number).padStart(2, "0")}-${short.join("")}`;
 }
 
-const answer = (id, question, answer, skipped = false) => ({ id, question, answer, skipped });
+const part = (id, question, answer, choice = null, person = null) => ({ id, question, answer, choice, person });
+const answer = (id, question, answer, { choice = null, state = "answered", person = null, parts = [] } = {}) => ({
+  ...{ id, question, answer, choice, state, person, parts },
+});
 const base = {
   version: 1,
-  question_set: "short-1",
+  question_set: "full-1",
   language: "en",
   route: "self",
   force: "btp",
+  key: { id: "2026-W48", fingerprint: "0123 4567 89ab cdef 0123 4567 89ab cdef" },
   promise: { id: "quiet", text: "Keep this quiet until I say otherwise." },
   written_on: "2026-11-23",
   answers: [answer("words", "In your own words, what happened?", "It was on the train.")],
   people: [],
   flags: [],
   wishes: [],
+  contact: null,
   files: [],
   mailbox: null,
   thread: "AAECAwQFBgcICQoLDA0ODw",
   adds_to: null,
 };
 
-// Each: what it shows, fields that differ from `base`, files as [chosen name, type, metadata, hex, repeat].
+// Each: what it shows, fields that differ from `base`, files as [chosen name, type, metadata, hex, repeat], and
+// the bytes that stand for the sealed contact and its shares as [hex, repeat].
 const control = Array.from({ length: 0xa0 }, (_, i) => String.fromCharCode(i)).join("");
+const digest = (share) => sha256(`share ${share}`);
+const longest = "z".repeat(32);
 const cases = {
   "plain": ["A report without files, in the smallest class.", {}, []],
   "escapes": [
-    "Every character that JSON.stringify escapes, and those that it leaves: U+0000 to U+009F, U+2028, U+2029, U+FEFF, U+FFFD, U+FFFF, beyond U+FFFF.",
+    "Every character that JSON.stringify escapes, and those that it leaves: U+0000 to U+009F, U+2028, U+2029, U+FEFF, U+FFFD, U+FFFF, beyond U+FFFF. Texts that are empty.",
     {
       promise: { id: "p\"\\/", text: "\u2028\u2029</script>&amp;'" },
       answers: [
         answer("words", control, control + "\u2028\u2029\ufeff\ufffd\uffff\u{1f49a}\u{10ffff}"),
-        answer("which", "W\u0175r a \u0177d?", ["tick", "", "\u202eright to left \u05d0\u05d1", "\u00e9 e\u0301"]),
-        answer("when", "Pa bryd?", null, true),
-        answer("none", "Nothing was shown", null),
+        answer("which", "W\u0175r a \u0177d?", ["tick", "", "\u202eright to left \u05d0\u05d1", "\u00e9 e\u0301"], {
+          choice: ["a", "b", "c", "d"],
+          parts: [part("which-other", control, control), part("which-none", "", "")],
+        }),
         answer("empty", "", ""),
-        answer("no-choice", "", []),
+        answer("own", "\"", ["own words", "\\"]),
       ],
-      flags: ["\u0007", "not-safe-to-call"],
     },
     [],
+  ],
+  "all-states": [
+    "Each state, with and without parts; each kind of answer and choice; each role and basis; flags and wishes in the order of asking.",
+    {
+      route: "other",
+      force: "0",
+      answers: [
+        answer("a5", "Where did it happen?", "On a train", {
+          choice: "train",
+          parts: [part("a5-line", "Which line?", null), part("a5-from", "From", "Caerdydd Canolog")],
+        }),
+        answer("a6", "When did it happen?", null, { parts: [part("a6-date", "Date", "March 2009")] }),
+        answer("a7", "What happened?", ["Touched", "I would rather not say"], { choice: ["touched", "rather-not"] }),
+        answer("p2", "Who was it?", "I do not know", { choice: "unknown", person: 1 }),
+        answer("p2", "Who was it?", "Somebody from work", {
+          choice: "work",
+          person: 2,
+          parts: [part("p2-name", "Name", "A. Smith"), part("p2-where", "Where", null, null, 2)],
+        }),
+        answer("o1", "Did anybody see it?", "Yes", {
+          choice: "yes",
+          parts: [part("o1-name", "Name", "B", null, 3), part("o1-name", "Name", "C", null, 4)],
+        }),
+        answer("s2", "Are you safe now?", null, { state: "skipped", person: 5 }),
+        answer("s3", "Is anybody else at risk?", null, {
+          state: "skipped",
+          parts: [part("s3-who", "Who?", null), part("s3-when", "When?", null, null, 1)],
+        }),
+        answer("e1", "Is there anything written down?", null, { state: "not-reached" }),
+        answer("n2", "Your name", null, { state: "sealed" }),
+        answer(longest, "The longest code", ["one"], { choice: [longest] }),
+      ],
+      people: [
+        { role: "reported", basis: null },
+        { role: "reported", basis: "believed" },
+        { role: "witness", basis: "known" },
+        { role: "victim", basis: "told" },
+        { role: "other", basis: null },
+      ],
+      flags: ["others-at-risk", "danger", longest],
+      wishes: ["unsure", "record"],
+    },
+    [],
+  ],
+  "sealed-contact": [
+    "A sealed contact of 2 of 3, before a file without its metadata. Route work, the longest force, the first day.",
+    {
+      route: "work",
+      force: "a".repeat(32),
+      written_on: "0001-01-01",
+      contact: { threshold: 2, shares: [digest(1), digest(2), digest(3)] },
+    },
+    [["photo.jpg", "image/jpeg", "removed", "ffd8ffe000104a464946", 1]],
+    { contact: ["c0", 9851], shares: [["51", 1659], ["52", 512], ["53", 0]] },
+  ],
+  "sealed-contact-largest": [
+    "The most and the largest shares: 20 of 20, 8 KiB each, and 16 KiB of contact.",
+    { contact: { threshold: 20, shares: Array.from({ length: 20 }, (_, i) => digest(i)) } },
+    [],
+    { contact: ["c0", 16384], shares: Array.from({ length: 20 }, (_, i) => [(i + 16).toString(16), 8192]) },
   ],
   "welsh-witness-adds-to": [
     "The other values: Welsh, witness, another force, an earlier thread.",
@@ -103,19 +169,13 @@ const cases = {
       language: "cy",
       route: "witness",
       force: "dyfed-powys",
+      key: { id: "0001-W01", fingerprint: "ffff ffff ffff ffff ffff ffff ffff ffff" },
       written_on: "2028-02-29",
       thread: "_-_-_-_-_-_-_-_-_-_-_w",
       adds_to: "AAAAAAAAAAAAAAAAAAAAAA",
       answers: [],
     },
     [],
-  ],
-  "other": ["Route other, a force of one character.", { route: "other", force: "0" }, []],
-  "work": ["Route work.", { route: "work", force: "a".repeat(32), written_on: "0001-01-01" }, []],
-  "one-file": [
-    "One file, its metadata removed.",
-    {},
-    [["photo.jpg", "image/jpeg", "removed", "ffd8ffe000104a464946", 1]],
   ],
   "file-sizes": [
     "Files of 0, 1, 511, 512 and 513 bytes.",
@@ -140,7 +200,9 @@ const cases = {
   "class-1m": ["The class of 1 MiB.", {}, [["f.mp4", "video/mp4", "kept", "00ff", 300000]]],
 };
 
-function vector([comment, fields, chosen]) {
+const bytesOf = ({ hex, repeat }) => Buffer.from(hex.repeat(repeat), "hex");
+
+function vector([comment, fields, chosen, sealed]) {
   const files = chosen.map(([name, type, metadata, hex, repeat]) => ({
     chosen_name: name,
     media_type: type,
@@ -148,26 +210,32 @@ function vector([comment, fields, chosen]) {
     hex,
     repeat,
   }));
-  const data = files.map((file) => Buffer.from(file.hex.repeat(file.repeat), "hex"));
-  const entries = files.map((file, i) => ({
+  const entries = files.map((file) => ({
     name: cleanName(file.chosen_name),
     media_type: file.media_type,
-    size: data[i].length,
-    sha256: sha256(data[i]),
+    size: bytesOf(file).length,
+    sha256: sha256(bytesOf(file)),
     metadata: file.metadata,
   }));
+  const run = ([hex, repeat]) => ({ hex, repeat });
+  const contact = sealed ? { contact: run(sealed.contact), shares: sealed.shares.map(run) } : null;
+  const shareName = (i) => `contact-shares/${String(i + 1).padStart(2, "0")}.age`;
+  const members = [
+    ...(contact ? [["contact.age", bytesOf(contact.contact)]] : []),
+    ...(contact?.shares.map((share, i) => [shareName(i), bytesOf(share)]) ?? []),
+    ...files.map((file, i) => [memberName(i + 1, entries[i].name), bytesOf(file)]),
+  ];
   const report = { ...base, ...fields, files: entries };
-  const members = entries.map((entry, i) => memberName(i + 1, entry.name));
   const json = Buffer.from(JSON.stringify(report));
-  const padded = pack(json, data, members);
+  const padded = pack([["report.json", json], ...members]);
   const expect = {
     report_json_size: json.length,
     report_json_sha256: sha256(json),
-    members,
+    members: members.map(([name]) => name),
     padded_size: padded.length,
     padded_sha256: sha256(padded),
   };
-  return JSON.stringify({ comment, report, files, expect }, null, 1) + "\n";
+  return JSON.stringify({ comment, report, files, contact, expect }, null, 1) + "\n";
 }
 
 let wrong = 0;
