@@ -215,14 +215,14 @@ export class FileList {
     remove.dataset["testid"] = "files-remove";
     remove.addEventListener("click", () => this.#remove(row));
     const hidden = say(element("span", "govuk-visually-hidden"), "form.files.remove.which", { name });
-    remove.append(say(element("span", ""), "form.files.remove"), " ", hidden);
+    remove.append(say(element("span", ""), "form.files.remove.word"), " ", hidden);
     const actions = element("div", "govuk-summary-card__actions");
     actions.append(remove);
     const head = element("div", "govuk-summary-card__title-wrapper");
     head.append(title, actions);
 
     const legend = element("legend", "govuk-fieldset__legend govuk-fieldset__legend--s");
-    legend.append(say(element("span", ""), "form.files.details"), " ");
+    legend.append(say(element("span", ""), "form.files.details.title"), " ");
     legend.append(say(element("span", "govuk-visually-hidden"), "form.files.details.which", { name }));
     const radios = element("div", "govuk-radios govuk-radios--small");
     for (const [metadata, testid] of [

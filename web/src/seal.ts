@@ -50,12 +50,18 @@ export async function seal(
   const body = beginBody(wanted);
   const digest = sha256.create();
   let at = ENVELOPE_START;
-  for await (const chunk of chunksOf(await encrypter(recipient).encrypt(streamOf(padded(members, padded_size))))) {
-    if (at + chunk.length > body.length) throw new SealError(`envelope is over ${wanted} bytes`);
-    body.set(chunk, at);
-    digest.update(chunk);
-    at += chunk.length;
-    progress(Math.min(at - ENVELOPE_START, padded_size), padded_size);
+  const { stream, wipe } = streamOf(padded(members, padded_size));
+  try {
+    const reader = (await encrypter(recipient).encrypt(stream)).getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (at + next.value.length > body.length) throw new SealError(`envelope is over ${wanted} bytes`);
+      body.set(next.value, at);
+      digest.update(next.value);
+      at += next.value.length;
+      progress(Math.min(at - ENVELOPE_START, padded_size), padded_size);
+    }
+  } finally {
+    wipe();
   }
   if (at !== body.length) throw new SealError(`envelope is ${at - ENVELOPE_START} bytes, want ${wanted}`);
   const start = String.fromCharCode(...body.subarray(ENVELOPE_START, ENVELOPE_START + HEADER_START.length));
@@ -104,13 +110,13 @@ async function* padded(members: readonly Member[], padded_size: number): AsyncGe
   for (; at < padded_size; at += CHUNK_SIZE_BYTES) yield new Uint8Array(Math.min(CHUNK_SIZE_BYTES, padded_size - at));
 }
 
-/** A stream that asks for one piece at a time, and wipes behind itself. */
-function streamOf(source: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+/** A stream that asks for one piece at a time, and wipes behind itself; `wipe` wipes what is left. */
+function streamOf(source: AsyncGenerator<Uint8Array>): { stream: ReadableStream<Uint8Array>; wipe: () => void } {
   const given: Uint8Array[] = [];
   const wipe = (keep: number) => {
     while (given.length > keep) given.shift()?.fill(0);
   };
-  return new ReadableStream<Uint8Array>(
+  const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         wipe(WIPE_BEHIND);
@@ -123,15 +129,8 @@ function streamOf(source: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array
           controller.enqueue(next.value);
         }
       },
-      cancel() {
-        wipe(0);
-      },
     },
     { highWaterMark: 0 },
   );
-}
-
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  return { stream, wipe: () => wipe(0) };
 }

@@ -5,9 +5,10 @@ import type { Opened } from "./directory.ts";
 import { FileChanged } from "./files.ts";
 import { TooLong } from "./report.ts";
 import type { Submission } from "./submit.ts";
-import type { Parcel, Reply, Request } from "./worker.ts";
+import type { Parcel } from "./parcel.ts";
+import type { Reply, Request } from "./worker.ts";
 
-export type { Parcel } from "./worker.ts";
+export type { Parcel } from "./parcel.ts";
 
 type TrustedTypes = {
   createPolicy(
@@ -72,7 +73,7 @@ export class Sealer {
 
   /**
    * Reads the files, packs everything and seals it to the force, which `parcel.report.force` must be.
-   * `progress` hears how many bytes, of how many, are done. Throws `FileChanged` when a file is not what was chosen,
+   * `progress` hears how many of the files' bytes are done, of how many; not at all when there is no file. Throws `FileChanged` when a file is not what was chosen,
    * `TooLong` when there is too much for one report, and any other error when it cannot be sealed.
    */
   async seal(

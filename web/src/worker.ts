@@ -2,25 +2,14 @@
 // It seals only to keys that it has itself found under a root key pinned at build time.
 
 import forces from "virtual:forces";
-import { sealContact } from "./contact.ts";
 import type { Opened } from "./directory.ts";
 import { openDirectory } from "./directory.ts";
-import type { Chosen } from "./files.ts";
 import { FileChanged } from "./files.ts";
-import type { ContactAnswer, Draft } from "./report.ts";
-import { TooLong, encodeReport } from "./report.ts";
-import type { Member } from "./seal.ts";
-import { memberOf, seal, warmUp } from "./seal.ts";
-import { describe, memberOfFile } from "./sources.ts";
+import type { Parcel } from "./parcel.ts";
+import { sealParcel } from "./parcel.ts";
+import { TooLong } from "./report.ts";
+import { warmUp } from "./seal.ts";
 import type { Submission } from "./submit.ts";
-
-/** Everything of one report, before it is sealed. */
-export type Parcel = {
-  readonly report: Draft;
-  readonly files: readonly Chosen[];
-  /** Who the person is; sealed apart from the report, to officers who open it only together. */
-  readonly contact: readonly ContactAnswer[] | null;
-};
 
 export type Request =
   | { readonly kind: "warm" }
@@ -39,9 +28,6 @@ export type Reply =
 
 type Tell = (reply: Reply) => void;
 
-/** Progress is told once for so many bytes. */
-const PROGRESS_SIZE_BYTES = 1 << 18;
-
 const notes = new Map<string, Uint8Array>();
 
 /** The directory of a force; it is forged, too, when it sends reports to a force that this page does not know. */
@@ -58,41 +44,14 @@ function open(force: string, today: string): Opened {
   return opened;
 }
 
-/** Reads and hashes the files, then packs and seals everything in one stream. */
-async function sealParcel(
-  opened: Opened & { readonly ok: true },
-  { report, files, contact }: Parcel,
-  tell: Tell,
-): Promise<Submission> {
-  if (contact !== null && opened.contact === null) throw new Error("this force cannot take a sealed contact");
-  const files_size = files.reduce((sum, { file }) => sum + file.size, 0);
-  let [total, told] = [2 * files_size, 0];
-  const progress = (done: number) => {
-    if (done - told < PROGRESS_SIZE_BYTES && done < total) return;
+/** Tells of progress when a hundredth more is done: a message for every piece would be thousands. */
+function telling(tell: Tell): (done: number, total: number) => void {
+  let told = 0;
+  return (done, total) => {
+    if (total === 0 || (done < total && done - told < total / 100)) return;
     told = done;
     tell({ kind: "progress", done, total });
   };
-  const described = [];
-  let read = 0;
-  for (const [at, chosen] of files.entries()) {
-    described.push(await describe(chosen, at, (done) => progress(read + done)));
-    read += chosen.file.size;
-  }
-  const sealed =
-    contact === null || opened.contact === null ? null : await sealContact(report, contact, opened.contact);
-  const { id, fingerprint } = opened.key;
-  const entries = described.map(({ entry }) => entry);
-  const json = encodeReport({ ...report, key: { id, fingerprint }, contact: sealed?.seal ?? null, files: entries });
-  try {
-    const members: Member[] = [memberOf("report.json", json), ...(sealed?.members ?? [])];
-    members.push(...described.map(memberOfFile));
-    return await seal(members, opened.key.recipient, (done, size) => {
-      total = read + size;
-      progress(read + done);
-    });
-  } finally {
-    json.fill(0);
-  }
 }
 
 async function answer(request: Request, tell: Tell): Promise<Reply> {
@@ -106,7 +65,7 @@ async function answer(request: Request, tell: Tell): Promise<Reply> {
     case "seal": {
       const opened = open(request.force, request.today);
       if (!opened.ok || request.parcel.report.force !== request.force) return { kind: "error" };
-      return { kind: "sealed", submission: await sealParcel(opened, request.parcel, tell) };
+      return { kind: "sealed", submission: await sealParcel(request.parcel, opened, telling(tell)) };
     }
     default:
       return request satisfies never;
