@@ -1,16 +1,18 @@
-//! Rust's age against npm `age-encryption`, both ways, and an envelope opened without us.
+//! Rust's age against npm `age-encryption`, both ways, an envelope opened without us, and what the page seals.
 #![cfg(test)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hafan_envelope::submission::Submission;
 use hafan_open::{Identity, open_bytes, open_envelope};
-use hafan_report::{Attachment, Padded, Report, SIZE_CLASSES};
+use hafan_report::{Attachment, Padded, Report, SIZE_CLASSES, SealedContact};
 use hafan_seal::{Recipient, seal, seal_bytes};
 use rand::rngs::OsRng;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// The repository. Says what to do when the npm packages are missing: that is never a reason to pass.
@@ -107,19 +109,20 @@ fn an_envelope_opens_with_another_age_and_any_tar() {
     }
 }
 
+/// The bytes of what a vector lists.
+fn bytes_of(vector: &Value) -> Vec<Vec<u8>> {
+    let bytes = |run: &Value| {
+        let repeat = usize::try_from(run["repeat"].as_u64().unwrap()).unwrap();
+        hex::decode(run["hex"].as_str().unwrap())
+            .unwrap()
+            .repeat(repeat)
+    };
+    vector.as_array().unwrap().iter().map(bytes).collect()
+}
+
 fn opens_without_us(root: &Path, vector: &Value) {
     let report: Report = serde_json::from_value(vector["report"].clone()).unwrap();
-    let files: Vec<Vec<u8>> = vector["files"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|file| {
-            let repeat = usize::try_from(file["repeat"].as_u64().unwrap()).unwrap();
-            hex::decode(file["hex"].as_str().unwrap())
-                .unwrap()
-                .repeat(repeat)
-        })
-        .collect();
+    let files = bytes_of(&vector["files"]);
     let attachments: Vec<_> = files.iter().cloned().map(Attachment::new).collect();
     let identity = Identity::generate(&mut OsRng);
     // The recipient as text, as the directory holds it.
@@ -154,6 +157,76 @@ fn opens_without_us(root: &Path, vector: &Value) {
             "{member}"
         );
     }
+}
+
+#[test]
+fn what_the_page_seals_opens_here() {
+    let root = repository();
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Identity::generate(&mut OsRng);
+    let officers: Vec<_> = (0..3).map(|_| Identity::generate(&mut OsRng)).collect();
+    let recipients = officers.iter().map(|o| o.to_recipient().to_string());
+    let names = ["all-states", "escapes", "file-names", "class-1m"];
+    let path = |name: &&str| root.join(format!("tests/vectors/report/{name}.json"));
+    let fingerprint = "0123 4567 89ab cdef 0123 4567 89ab cdef";
+    let recipient = identity.to_recipient().to_string();
+    let jobs = serde_json::json!({
+        "key": { "id": "2026-W48", "recipient": recipient, "fingerprint": fingerprint },
+        "contact": { "threshold": 2, "recipients": recipients.collect::<Vec<_>>() },
+        "vectors": names.iter().map(path).collect::<Vec<_>>(),
+    });
+    fs::write(folder.path().join("jobs.json"), jobs.to_string()).unwrap();
+
+    let script = root.join("tests/interop/seal.mjs");
+    let told = run(Command::new("node").arg(script).arg(folder.path()));
+
+    let told: Value = serde_json::from_str(&told).unwrap();
+    for name in names {
+        let body = fs::read(folder.path().join(format!("{name}.body"))).unwrap();
+        let submission = Submission::parse(&body).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(submission.digest().to_string(), told[name], "{name}");
+        let padded = open_envelope(submission.envelope.as_bytes(), &identity).unwrap();
+        let unpacked = padded.unpack().unwrap_or_else(|e| panic!("{name}: {e}"));
+        let vector: Value = serde_json::from_slice(&fs::read(path(&name)).unwrap()).unwrap();
+        let files = unpacked.files.iter().map(Attachment::data);
+        assert!(files.eq(bytes_of(&vector["files"])), "{name}");
+        let report: Value = serde_json::from_slice(&unpacked.report.encode()).unwrap();
+        for member in ["answers", "people", "flags", "wishes", "promise", "thread"] {
+            assert_eq!(report[member], vector["report"][member], "{name}");
+        }
+        let commitments = &unpacked.report.contact.as_ref().unwrap().shares;
+        let sealed = unpacked.contact.as_ref().unwrap();
+        let contact = contact_by_two(&root, sealed, commitments, &officers);
+        let told = r#"{"version":1,"force":""#;
+        assert!(contact.starts_with(told.as_bytes()), "{name}");
+        assert_eq!(contact.len(), 8_192, "{name}");
+        let contact: Value = serde_json::from_slice(&contact).unwrap();
+        assert_eq!(contact["answers"][0]["answer"], "A. Name", "{name}");
+    }
+}
+
+/// The plaintext of a sealed contact, by the first and the last officer and npm `shamir-secret-sharing`.
+fn contact_by_two(
+    root: &Path,
+    sealed: &SealedContact,
+    commitments: &[String],
+    officers: &[Identity],
+) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for ((share, commitment), officer) in sealed.shares.iter().zip(commitments).zip(officers) {
+        let share = open_bytes(share, &[officer]).unwrap();
+        assert_eq!(hex::encode(Sha256::digest(&share)), *commitment);
+        let path = folder.path().join(paths.len().to_string());
+        fs::write(&path, &share).unwrap();
+        paths.push(path);
+    }
+    let out = folder.path().join("secret");
+    run(Command::new("node")
+        .arg(root.join("tests/interop/combine.mjs"))
+        .args([&out, &paths[0], &paths[2]]));
+    let secret: Identity = fs::read_to_string(out).unwrap().parse().ok().unwrap();
+    open_bytes(&sealed.contact, &[&secret]).unwrap().to_vec()
 }
 
 #[test]
