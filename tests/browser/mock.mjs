@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { generateHybridIdentity, identityToRecipient } from "age-encryption";
 
 export const FORCES = ["btp", "merseyside", "dyfed-powys", "leicestershire"];
+const OFFICERS = [1, 2, 3];
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
 const DAY_MS = 86_400_000;
 const day = (from, days) => new Date(Date.parse(from) + days * DAY_MS).toISOString().slice(0, 10);
@@ -36,14 +37,21 @@ function vkey(name, publicKey) {
   return { key: `${name}+${keyId.toString("hex")}+${typed.toString("base64")}`, keyId };
 }
 
-/** A force's root key, intake identity, and notes that hold, are expired, or are forged. */
+/**
+ * A force's root key, intake identity, three officers of whom two open a contact, and notes that hold, are expired, or
+ * are forged. Reports on its own people go to the force after it.
+ */
 export async function makeForce(force) {
   const name = `hafan/${force}/root`;
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const { key: root_key, keyId } = vkey(name, publicKey);
   const identity = await generateHybridIdentity();
   const recipient = await identityToRecipient(identity);
-  const log = vkey("log.example/hafan", generateKeyPairSync("ed25519").publicKey).key;
+  const newKey = (of) => vkey(of, generateKeyPairSync("ed25519").publicKey).key;
+  const log = newKey("log.example/hafan");
+  const officers = await Promise.all(OFFICERS.map(() => generateHybridIdentity()));
+  const contact = { threshold: 2, recipients: await Promise.all(officers.map(identityToRecipient)) };
+  const officerKeys = OFFICERS.map((number) => newKey(`hafan/${force}/officer-${number}`));
   const note = (from, key = privateKey) => {
     const until = day(from, 7);
     const directory = {
@@ -53,10 +61,11 @@ export async function makeForce(force) {
       valid_until: until,
       log,
       intake: [{ id: isoWeek(from), recipient, from, until }],
-      contact: { threshold: 0, recipients: [] },
+      contact,
+      officers: officerKeys,
       replies: null,
       couriers: [],
-      police_suspect: null,
+      police_suspect: FORCES[(FORCES.indexOf(force) + 1) % FORCES.length],
     };
     const text = `hafan directory v1\n${JSON.stringify(directory)}\n`;
     const signature = Buffer.concat([keyId, sign(null, Buffer.from(text), key)]).toString("base64");
@@ -65,6 +74,7 @@ export async function makeForce(force) {
   return {
     force,
     identity,
+    officers,
     recipient,
     root_key,
     good: note(monday),
