@@ -59,7 +59,7 @@ export class FileList {
     this.#problem.tabIndex = -1;
     this.#status.className = "govuk-visually-hidden";
     this.#status.setAttribute("role", "status");
-    this.#list.className = "govuk-list";
+    this.#list.className = "govuk-list govuk-list--spaced";
     container.replaceChildren(this.#problem, this.#choose, this.#input, this.#status, this.#list);
     this.speak(this.#language);
   }

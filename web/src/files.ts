@@ -2,14 +2,15 @@
 // network. Names, sizes and types are what a stranger's device says; nothing of a file's content is ever shown.
 
 import { pieces } from "./metadata.ts";
-import { cleanFileName } from "./report.ts";
+import { FILES_MAX, cleanFileName } from "./report.ts";
 
 /** One file and what the person decided about its hidden details. */
 export type Chosen = { readonly file: File; readonly metadata: "kept" | "removed" };
 
 /** All files of a report together. */
 export const FILES_SIZE_BYTES_MAX = 25 << 20;
-export const FILES_MAX = 64;
+/** Enough to know a picture by. */
+const HEAD_SIZE_BYTES = 16;
 
 /** Why a file cannot be taken. Its words: `form.files.error.<refusal>`. */
 export type Refusal = "empty" | "large" | "many" | "unreadable";
@@ -41,16 +42,21 @@ export async function refusal(before: readonly File[], file: File): Promise<Refu
   return file.size === 0 ? "empty" : null;
 }
 
-/** Whether hidden details can be taken out of a file: walks it whole. */
+/** Whether hidden details can be taken out of a file: walks it whole when it begins like a picture. */
 export async function removal(file: File): Promise<Removal> {
   try {
-    const bytes = new Uint8Array(await file.arrayBuffer());
+    if (pieces(await bytesOf(file.slice(0, HEAD_SIZE_BYTES))).kind === "no") return "no";
+    const bytes = await bytesOf(file);
     const found = pieces(bytes);
     bytes.fill(0);
     return found.kind;
   } catch {
     return "broken"; // It could not be read to the end; sealing says so again if it stays so.
   }
+}
+
+async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await blob.arrayBuffer());
 }
 
 /** The names as they will stand in the report. */

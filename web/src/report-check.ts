@@ -2,13 +2,13 @@
 // that nothing is sealed that nobody could read. What it finds is a fault of the page or its questions, never the person's.
 
 import type { Answer, Part, Report, Value } from "./report.ts";
+import { FILES_MAX } from "./report.ts";
 
 const CODE = /^[a-z][a-z0-9-]{0,31}$/;
 const ANSWERS_MAX = 256;
 const PARTS_MAX = 64;
 const PEOPLE_MAX = 64;
 const CODES_MAX = 32;
-const FILES_MAX = 64;
 
 /** Names where the report is wrong, and nothing that the person wrote. */
 export class Unreadable extends Error {}

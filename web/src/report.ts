@@ -66,6 +66,7 @@ export const REPORT_JSON_SIZE_BYTES_MAX = 1 << 20;
 export const PADDED_SIZE_BYTES_MIN = 1 << 16;
 export const PADDED_SIZE_BYTES_MAX = 1 << 25;
 export const BLOCK_SIZE_BYTES = 512;
+export const FILES_MAX = 64;
 export const CONTACT_SIZE_BYTES = 8_192;
 const SPACE = 0x20;
 const CLEAN_NAME_SIZE_BYTES_MAX = 200;
