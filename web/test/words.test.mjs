@@ -10,7 +10,8 @@ import { LANGUAGES, readForces, readStrings, webDir } from "../build/content.mjs
 const read = (name) => JSON.parse(readFileSync(join(webDir, "content", name), "utf8"));
 const set = read("questions.json");
 const isOfTheSchema = new Ajv2020({ strict: true }).compile(read("questions.schema.json"));
-const strings = Object.fromEntries(Object.entries(readStrings()).filter(([key]) => key.startsWith("q.")));
+const wordsPath = join(webDir, "content", "strings", "questions.toml");
+const strings = readStrings({ "questions.toml": readFileSync(wordsPath, "utf8") });
 const ROUTES = ["self", "other", "witness", "work"];
 const PARTS = ["before", "start", "happened", "who", "safety", "evidence", "you", "end"];
 
