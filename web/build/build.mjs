@@ -45,7 +45,7 @@ export async function build({ out, roots = {}, kind = "demo", forcesDir }) {
   const strings = readStrings();
   const forces = readForces(roots, forcesDir, kind);
   const questions = readQuestions();
-  const support = readSupport();
+  const support = readSupport(forces);
 
   mkdirSync(join(webDir, ".build"), { recursive: true });
   const stageDir = mkdtempSync(join(webDir, ".build", "site-"));

@@ -5,10 +5,13 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
+import { checkSchema } from "./schema.mjs";
 
 export const webDir = fileURLToPath(new URL("..", import.meta.url));
 export const forcesDir = join(webDir, "..", "forces");
 export const LANGUAGES = ["en", "cy"];
+/** For how long a checked number counts as checked: on the pages, and for `npm run stale`. */
+export const FRESH_DAYS_MAX = 90;
 const STATUSES = ["authentic", "unreviewed"];
 
 /** Strings by dotted key: `{"q.r1.title": {en, cy, status, source?}}`. `texts` holds the TOML of each file by its name. */
@@ -74,12 +77,16 @@ export function readQuestions() {
   return JSON.parse(readFileSync(join(webDir, "content", "questions.json"), "utf8"));
 }
 
-export function readSupport() {
-  const entries = JSON.parse(readFileSync(join(webDir, "content", "support.json"), "utf8"));
-  for (const entry of entries) {
-    for (const field of ["name", "who"]) {
-      for (const lang of LANGUAGES) {
-        if (!entry[field]?.[lang]) throw new Error(`support.json: "${entry.id}" has no ${field} in "${lang}"`);
+/** People to talk to, each checked; `forces` are those that an entry may name. */
+export function readSupport(forces, text = readFileSync(join(webDir, "content", "support.json"), "utf8")) {
+  const entries = JSON.parse(text);
+  checkSchema("support.schema.json", "support.json", entries);
+  const ids = entries.map(({ id }) => id);
+  for (const [index, { id, ...entry }] of entries.entries()) {
+    if (ids.indexOf(id) !== index) throw new Error(`support.json: there are two entries "${id}"`);
+    for (const name of entry.forces) {
+      if (!forces.some((force) => force.id === name)) {
+        throw new Error(`support.json: entry "${id}" names the force "${name}"; there is no forces/${name}.toml`);
       }
     }
   }
@@ -91,19 +98,17 @@ export function readForces(roots = {}, dir = forcesDir, kind = "demo") {
   const forces = readdirSync(dir)
     .filter((name) => name.endsWith(".toml"))
     .map((name) => {
-      const force = parse(readFileSync(join(dir, name), "utf8"));
-      if (`${force.id}.toml` !== name || !/^[a-z0-9][a-z0-9-]{0,31}$/.test(force.id)) {
-        throw new Error(`forces/${name}: id is "${force.id}"; want the file's own name`);
-      }
-      for (const field of ["name", "place", "promise"]) {
-        for (const lang of LANGUAGES) {
-          if (!force[field]?.[lang]) throw new Error(`forces/${name}: no ${field} in "${lang}"`);
-        }
-      }
+      const force = parseForce(readFileSync(join(dir, name), "utf8"), `forces/${name}`);
+      if (`${force.id}.toml` !== name) throw new Error(`forces/${name}: id is "${force.id}"; want the file's own name`);
       const triage = force.triage === true || (force.triage === "demo" && kind === "demo");
       return { ...force, triage, root_key: roots[force.id] ?? force.root_key ?? null };
     })
     .sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
+  const promises = forces.map(({ promise }) => promise.id);
+  for (const [index, id] of promises.entries()) {
+    if (promises.indexOf(id) !== index)
+      throw new Error(`forces: the promise id "${id}" stands twice; each text has its own`);
+  }
   for (const id of Object.keys(roots)) {
     if (!forces.some((force) => force.id === id)) {
       throw new Error(`root keys: there is no forces/${id}.toml`);
@@ -115,6 +120,17 @@ export function readForces(roots = {}, dir = forcesDir, kind = "demo") {
     );
   }
   return forces;
+}
+
+function parseForce(text, file) {
+  let force;
+  try {
+    force = parse(text);
+  } catch (error) {
+    throw new Error(`${file}: not TOML: ${error.message.split("\n")[0]}`, { cause: error });
+  }
+  checkSchema("force.schema.json", file, force);
+  return force;
 }
 
 /** What the form's script needs to know of a force: nothing that is not public. */

@@ -6,9 +6,26 @@ import nunjucks from "nunjucks";
 import { LANGUAGES, webDir } from "./content.mjs";
 import { govukDir } from "./styles.mjs";
 
+/** The folders of a force's plain pages in one language; "" is the start page. The form is beside them, in report/. */
+export const PLAIN_PAGES = [
+  "",
+  "now",
+  "support",
+  "what-happens",
+  "stay-safe",
+  "keep",
+  "identify",
+  "young",
+  "privacy",
+  "accessibility",
+];
+const NATIONS = ["england", "wales", "scotland", "northern-ireland"];
+
 export async function buildPages({ stageDir, strings, forces, questions, support, kind, assets }) {
   process.chdir(webDir); // Eleventy takes its folders relative to the working one.
+  const shown = support.filter((entry) => entry.status === "shown");
   const templates = nunjucksEnvironment(strings);
+  addSupport(templates, shown);
   const output = relative(webDir, stageDir);
   const eleventy = new Eleventy("templates", output, {
     quietMode: true,
@@ -17,10 +34,9 @@ export async function buildPages({ stageDir, strings, forces, questions, support
       config.setLibrary("njk", templates);
       config.setTemplateFormats(["njk"]);
       config.addGlobalData("site", { kind, assets, forces, questions, languages: LANGUAGES });
-      config.addGlobalData(
-        "support",
-        support.filter((entry) => entry.status === "shown"),
-      );
+      config.addGlobalData("support", shown);
+      config.addGlobalData("needs", [...new Set(shown.map((entry) => entry.needs[0]))]);
+      config.addGlobalData("nations", NATIONS);
       config.addGlobalData(
         "places",
         forces.flatMap((force) => LANGUAGES.map((lang) => ({ force, lang, other: lang === "en" ? "cy" : "en" }))),
@@ -44,7 +60,36 @@ function nunjucksEnvironment(strings) {
   environment.addGlobal("t", text);
   // The form's own words carry their key, so that its script can change the language in place.
   environment.addGlobal("tt", (lang, key) => safe(`<span data-t="${key}">${escape(text(lang, key))}</span>`));
+  const twins = (key, holes) => Object.fromEntries(LANGUAGES.map((lang) => [lang, text(lang, key, holes)]));
+  environment.addGlobal("twins", twins);
+  environment.addGlobal("onDay", (key, day) =>
+    Object.fromEntries(LANGUAGES.map((lang) => [lang, text(lang, key, { day: dayInWords(lang, day) })])),
+  );
+  environment.addGlobal("region", ({ nations }) =>
+    twins(`region.${NATIONS.filter((nation) => nations.includes(nation)).join("-")}`),
+  );
   environment.addGlobal("has", (key) => key in strings);
   environment.addFilter("tel", (number) => number.replaceAll(" ", ""));
   return environment;
+}
+
+/** What templates ask of the support data. What serves the nations of the page's force stands first. */
+function addSupport(environment, entries) {
+  const here = (force, isWanted) => {
+    const serves = (entry) => entry.nations.some((nation) => force.nations.includes(nation));
+    const wanted = entries
+      .filter((entry) => entry.forces.length === 0 || entry.forces.includes(force.id))
+      .filter(isWanted);
+    return [...wanted.filter(serves), ...wanted.filter((entry) => !serves(entry))];
+  };
+  environment.addGlobal("supportFor", (force, need) => here(force, ({ needs }) => needs.includes(need)));
+  environment.addGlobal("supportUnder", (force, need) => here(force, ({ needs }) => needs[0] === need));
+  environment.addGlobal("supportBeside", (force, need) => here(force, ({ needs }) => needs.slice(1).includes(need)));
+  environment.addGlobal("supportIn", (force, nation) => here(force, ({ nations }) => nations.includes(nation)));
+}
+
+function dayInWords(lang, day) {
+  return new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "long", timeZone: "UTC" }).format(
+    new Date(day),
+  );
 }

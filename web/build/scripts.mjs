@@ -2,14 +2,15 @@
 
 import { join } from "node:path";
 import { build } from "esbuild";
-import { webDir } from "./content.mjs";
+import { FRESH_DAYS_MAX, webDir } from "./content.mjs";
 
 export async function buildScripts({ strings, forces, questions, put }) {
   const data = { strings, forces, questions };
   const worker = put("seal.js", await bundle("worker.ts", data, {}));
   const form = put("form.js", await bundle("main.ts", data, { WORKER_URL: JSON.stringify(worker) }));
   const page = put("page.js", await bundle("page.ts", data, {}));
-  return { worker, form, page };
+  const checked = put("checked.js", await bundle("checked.ts", data, { FRESH_DAYS_MAX: `${FRESH_DAYS_MAX}` }));
+  return { worker, form, page, checked };
 }
 
 /** One script, whole. `virtual:…` imports are the catalogues, so that a test can give its own. */

@@ -1,13 +1,29 @@
-// Lists the Welsh that no translator has confirmed: key, Welsh, English.
+// Lists the Welsh that no translator has confirmed: where it stands, Welsh, English.
 
-import { readForces, readStrings } from "./content.mjs";
+import { readForces, readStrings, readSupport } from "./content.mjs";
 
-const open = Object.entries(readStrings()).filter(([, string]) => string.status === "unreviewed");
-for (const [key, { cy, en }] of open) {
-  process.stdout.write(`${key}\n  cy  ${cy}\n  en  ${en}\n`);
+/** Triples of place, Welsh and English: strings, then the forces' texts, then support that is shown or hidden. */
+export function unreviewedWelsh(strings, forces, support) {
+  return [
+    ...Object.entries(strings)
+      .filter(([, { status }]) => status === "unreviewed")
+      .map(([key, { cy, en }]) => [key, cy, en]),
+    ...forces.flatMap((force) =>
+      ["promise", "kept"]
+        .filter((name) => force[name].status === "unreviewed")
+        .map((name) => [`forces/${force.id}.toml ${name}`, force[name].cy, force[name].en]),
+    ),
+    ...support
+      .filter(({ welsh }) => welsh === "unreviewed")
+      .flatMap((entry) =>
+        ["name", "who"].map((name) => [`support.json ${entry.id} ${name}`, entry[name].cy, entry[name].en]),
+      ),
+  ];
 }
-const promises = readForces().filter((force) => force.promise.status === "unreviewed");
-for (const { id, promise } of promises) {
-  process.stdout.write(`forces/${id}.toml promise\n  cy  ${promise.cy}\n  en  ${promise.en}\n`);
+
+if (process.argv[1]?.endsWith("build/unreviewed.mjs")) {
+  const forces = readForces();
+  const open = unreviewedWelsh(readStrings(), forces, readSupport(forces));
+  for (const [key, cy, en] of open) process.stdout.write(`${key}\n  cy  ${cy}\n  en  ${en}\n`);
+  process.stdout.write(`${open.length} Welsh strings have not been reviewed\n`);
 }
-process.stdout.write(`${open.length + promises.length} Welsh strings have not been reviewed\n`);
