@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { chromium } from "playwright-core";
 import { load } from "../../web/test/load.mjs";
-import { assemble, pictures } from "../../web/test/pictures.mjs";
+import { BASE, assemble, jpegOf, phoneProfile, pictures } from "../../web/test/pictures.mjs";
 
 const FLAGS = [
   ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
@@ -61,6 +61,12 @@ test("the pixels and the way up of each picture stay", async () => {
         if (name === "moving.webp") assert.equal(after.length, 4);
       }
     }
+    const phone = jpegOf(phoneProfile());
+    const before = await decoded(page, phone, "image/jpeg");
+    const after = await decoded(page, assemble(phone, pieces(new Uint8Array(phone)).pieces), "image/jpeg");
+    const dull = await decoded(page, BASE["baseline.jpg"], "image/jpeg");
+    assert.deepEqual(after, before, "Display P3");
+    assert.notDeepEqual(dull, before, "the browser minds the profile");
   } finally {
     await browser.close();
   }

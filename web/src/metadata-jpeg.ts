@@ -1,14 +1,18 @@
 // What stays of a JPEG (ITU-T T.81 annex B): the segments that make its pixels, the JFIF and Adobe marks that say how
-// their colours are coded, and the orientation. All other application segments, comments, thumbnails, colour profiles
-// (which can name a screen by its serial number) and whatever stands after the end go. Never throws.
+// their colours are coded, Display P3, and the orientation. All other application segments, comments, thumbnails, other
+// colour profiles and whatever stands after the end go. Never throws.
 
 import { orientationOf, tiffOf } from "./metadata-exif.ts";
+import { displayP3, isDisplayP3 } from "./metadata-icc.ts";
 import type { Piece } from "./metadata-pieces.ts";
 import { Kept } from "./metadata-pieces.ts";
 
-const [SOI, EOI, SOS, APP0, APP1, APP14, APP15, COM] = [0xd8, 0xd9, 0xda, 0xe0, 0xe1, 0xee, 0xef, 0xfe];
+const [SOI, EOI, SOS, COM] = [0xd8, 0xd9, 0xda, 0xfe];
+const [APP0, APP1, APP2, APP14, APP15] = [0xe0, 0xe1, 0xe2, 0xee, 0xef];
 const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0];
 const JFIF = [0x4a, 0x46, 0x49, 0x46, 0];
+/** A profile that is whole in one segment: number 1 of 1. */
+const ICC = [0x49, 0x43, 0x43, 0x5f, 0x50, 0x52, 0x4f, 0x46, 0x49, 0x4c, 0x45, 0, 1, 1];
 const ADOBE = [0x41, 0x64, 0x6f, 0x62, 0x65];
 
 type Segment = { readonly marker: number; readonly from: number; readonly to: number };
@@ -29,6 +33,12 @@ export function jpegPieces(bytes: Uint8Array): Piece[] | null {
   if (orientation !== 1) {
     const tiff = tiffOf(orientation);
     kept.put([0xff, APP1, 0, 2 + EXIF.length + tiff.length, ...EXIF, ...tiff]);
+  }
+  const icc = segments.find((segment) => begins(segment, APP2, ICC));
+  if (icc !== undefined && isDisplayP3(bytes.subarray(icc.from + 4 + ICC.length, icc.to))) {
+    const profile = displayP3();
+    const size = 2 + ICC.length + profile.length;
+    kept.put([0xff, APP2, size >> 8, size & 255, ...ICC, ...profile]);
   }
   for (const segment of segments) {
     const { marker, from, to } = segment;

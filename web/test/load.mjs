@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { formStrings, readStrings } from "../build/content.mjs";
 import { bundle } from "../build/scripts.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "hafan-web-load-"));
@@ -12,7 +11,7 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 /** `data` are the catalogues that `virtual:` imports stand for. */
 export async function load(entry, data = {}) {
-  const catalogues = { strings: formStrings(readStrings()), forces: [], questions: {}, ...data };
+  const catalogues = { strings: {}, forces: [], questions: {}, ...data };
   const path = join(folder, entry.replace(/ts$/, "mjs"));
   writeFileSync(path, await bundle(entry, catalogues, {}));
   return import(pathToFileURL(path).href);

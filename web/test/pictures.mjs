@@ -194,6 +194,58 @@ export function webpWith(base, orientation = 1) {
   return Buffer.concat([Buffer.from("RIFF"), u32(body.length).reverse(), body, Buffer.from(CANARY)]);
 }
 
+const P3 = {
+  rXYZ: [0.51512, 0.2412, -0.00105],
+  gXYZ: [0.29198, 0.69225, 0.04189],
+  bXYZ: [0.1571, 0.06657, 0.78407],
+  wtpt: [0.96419, 1, 0.82489],
+};
+
+/** Display P3 as a phone writes it, with canaries; `changes` put other colours into it. */
+export function phoneProfile(changes = {}) {
+  const fixed = (numbers) => Buffer.concat(numbers.map((number) => u32(Math.round(number * 65_536) >>> 0)));
+  const none = Buffer.alloc(4);
+  const curve = [2.4, 0.94786, 0.05214, 0.07739, 0.04045];
+  const tags = Object.entries({
+    desc: Buffer.concat([Buffer.from("desc"), none, u32(CANARY.length + 1), Buffer.from(`${CANARY}\0`)]),
+    mmod: Buffer.concat([Buffer.from("mmod"), none, Buffer.from(CANARY)]),
+    ...Object.fromEntries(["bTRC", "gTRC", "rTRC"].map((name) => [name, curve])),
+    ...P3,
+    ...changes,
+  }).filter(([, value]) => value !== null);
+  let at = 128 + 4 + tags.length * 12;
+  const data = tags.map(([name, value]) => {
+    if (Buffer.isBuffer(value)) return value;
+    const kind = name.endsWith("TRC") ? [Buffer.from("para"), none, u16(3), u16(0)] : [Buffer.from("XYZ "), none];
+    return Buffer.concat([...kind, fixed(value)]);
+  });
+  const entries = tags.map(([name], index) => {
+    const entry = Buffer.concat([Buffer.from(name), u32(at), u32(data[index].length)]);
+    at += data[index].length;
+    return entry;
+  });
+  const header = Buffer.alloc(128);
+  header.writeUInt32BE(at);
+  header.writeUInt32BE(0x02100000, 8);
+  header.write("mntrRGB XYZ ", 12);
+  header.write("acspAPPL", 36);
+  fixed([0.9642, 1, 0.8249]).copy(header, 68);
+  header.write(CANARY, 84);
+  return Buffer.concat([header, u32(tags.length), ...entries, ...data]);
+}
+
+/** A JPEG with a colour profile, and with no other hidden detail. */
+export function jpegOf(profile, base = BASE["baseline.jpg"]) {
+  const marked = Buffer.concat([Buffer.from("ICC_PROFILE\0\x01\x01"), profile]);
+  return Buffer.concat([
+    base.subarray(0, 20),
+    Buffer.from([0xff, 0xe2]),
+    u16(marked.length + 2),
+    marked,
+    base.subarray(20),
+  ]);
+}
+
 /** All pictures with hidden details, by name: the picture as it is, and with them. */
 export function pictures(orientation = 1) {
   const found = { "chunks.png": { plain: pngWith(null), hidden: pngWith(orientation) } };

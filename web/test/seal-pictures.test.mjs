@@ -4,7 +4,19 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
 import { load } from "./load.mjs";
-import { BASE, CANARY, GPS, assemble, jpegWith, pictures, pngWith, tiff, webpWith } from "./pictures.mjs";
+import {
+  BASE,
+  CANARY,
+  GPS,
+  assemble,
+  jpegOf,
+  jpegWith,
+  phoneProfile,
+  pictures,
+  pngWith,
+  tiff,
+  webpWith,
+} from "./pictures.mjs";
 
 const { pieces } = await load("metadata.ts");
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -83,6 +95,45 @@ test("each orientation is kept, and what is none is not", () => {
 test("the marks that say how colours are coded stay", () => {
   assert.ok(without(jpegWith(BASE["baseline.jpg"])).includes("JFIF\0"));
   assert.ok(without(jpegWith(BASE["cmyk.jpg"])).includes("Adobe"));
+});
+
+test("Display P3 stays, in words of the page's own", () => {
+  const left = without(jpegOf(phoneProfile()));
+  assert.ok(left.includes("ICC_PROFILE") && !left.includes(CANARY.slice(0, 6)) && !left.includes("APPL"));
+  assert.deepEqual(without(left), left, "done twice is done once");
+  const other = without(jpegOf(phoneProfile({ mmod: Buffer.from("another screen") })));
+  assert.deepEqual(other, left, "whoever's picture it is");
+});
+
+const profiles = {
+  "another red": { rXYZ: [0.6097, 0.3111, 0.0195] },
+  "another curve": { gTRC: [2.2, 1, 0, 0, 0] },
+  "a table for a curve": { gTRC: Buffer.concat([Buffer.from("curv"), Buffer.alloc(60)]) },
+  "no blue": { bXYZ: null },
+  "a curve that is cut": { bTRC: Buffer.from("para") },
+};
+for (const [name, changes] of Object.entries(profiles)) {
+  test(`a colour profile with ${name} goes`, () => {
+    assert.ok(!without(jpegOf(phoneProfile(changes))).includes("ICC_PROFILE"));
+  });
+}
+
+test("a profile with any byte changed or cut does no harm, and nothing of it goes on", () => {
+  const profile = phoneProfile();
+  const wanted = without(jpegOf(profile));
+  const bare = without(jpegOf(Buffer.alloc(0)));
+  const check = (changed) => {
+    const left = without(jpegOf(changed));
+    assert.ok(left.equals(wanted) || left.equals(bare));
+  };
+  for (let at = 0; at < profile.length; at += 1) {
+    check(profile.subarray(0, at));
+    for (const value of [0x00, 0x7f, 0xff, profile[at] ^ 1]) {
+      const changed = Buffer.from(profile);
+      changed[at] = value;
+      check(changed);
+    }
+  }
 });
 
 test("other kinds of file are not taken for pictures", async () => {
