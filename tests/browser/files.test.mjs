@@ -153,6 +153,9 @@ test("each kind of file that cannot be taken is said in both languages, and the 
   await page.evaluate(() => list.speak("en"));
   assert.equal(await rows(page).count(), 1);
   await axe(page);
+  if (process.env.HAFAN_LOOK !== undefined) {
+    await page.screenshot({ path: join(process.env.HAFAN_LOOK, "files-refused.png"), fullPage: true });
+  }
 
   await choose(page, file("large.mp4", Buffer.alloc((25 << 20) - 5)));
   await page.getByText("There is no room for large.mp4. All files together can be up to 25 MB").waitFor();
@@ -303,6 +306,21 @@ test("the request of a submission has the shape that fetch would give it", async
   assert.ok(Number(length) > 0);
   assert.equal(rest["content-type"], "application/vnd.hafan.submission");
   for (const name of ["cookie", "referer", "authorization", "if-none-match"]) assert.equal(rest[name], undefined, name);
+});
+
+test("a redirection to a page that answers is not taken for the server's word", async () => {
+  const page = await open();
+  await page.evaluate(() => state());
+  await choose(page, TEXT);
+  let count = 0;
+  await page.route("**/drops/*", (route) => {
+    count += 1;
+    return count === 1 ? route.fulfill({ status: 302, headers: { location: "/en/" } }) : route.continue();
+  });
+  const { outcome, told } = await page.evaluate((report) => send(report, null), draft);
+  assert.deepEqual(outcome, { kind: "held" });
+  assert.ok(told.sending.some(([step]) => step === "again"));
+  assert.equal(count, 2);
 });
 
 test("leaving while it is sealed ends the worker, and nothing is sent", async () => {

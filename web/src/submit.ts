@@ -74,7 +74,10 @@ function isPassing(status: number): boolean {
 
 type Answer = { readonly status: number; readonly retry_after_ms: number };
 
-/** One attempt. By XMLHttpRequest, because `fetch` does not say how much has gone; the request is the same. */
+/**
+ * One attempt. By XMLHttpRequest, because `fetch` does not say how much has gone; the request is the same. It follows
+ * redirections, which this server never gives: an answer from another address is no answer.
+ */
 function put(
   url: string,
   body: Uint8Array<ArrayBuffer>,
@@ -89,8 +92,9 @@ function put(
     request.setRequestHeader("Content-Type", "application/vnd.hafan.submission");
     request.upload.addEventListener("progress", ({ loaded }) => progress(Math.min(loaded / body.length, 1)));
     request.addEventListener("load", () => {
-      const { status } = request;
-      resolve({ status, retry_after_ms: retryAfter(request.getResponseHeader("Retry-After")) });
+      const { status, responseURL } = request;
+      if (responseURL !== location.origin + url) resolve(null);
+      else resolve({ status, retry_after_ms: retryAfter(request.getResponseHeader("Retry-After")) });
     });
     // No answer: the line dropped, the time was up, or the person left.
     for (const kind of ["error", "timeout", "abort"] as const) request.addEventListener(kind, () => resolve(null));

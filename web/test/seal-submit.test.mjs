@@ -7,6 +7,7 @@ import { load } from "./load.mjs";
 
 const { beginBody, submissionOf, submit } = await load("submit.ts");
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+globalThis.location = { origin: "https://hafan.example" };
 const submission = { h: "ab".repeat(32), body: new Uint8Array(1_000) };
 
 /** A browser's XMLHttpRequest that answers as it is told, one entry an attempt. */
@@ -16,7 +17,7 @@ function server(t, script) {
     upload = new EventTarget();
     headers = {};
     open(method, url) {
-      Object.assign(this, { method, url });
+      Object.assign(this, { method, url, responseURL: `${location.origin}${url}` });
     }
     setRequestHeader(name, value) {
       this.headers[name] = value;
@@ -150,6 +151,19 @@ for (const [header, seconds] of [
     assert.equal(pauses.length, seconds);
   });
 }
+
+test("an answer from another address is no answer: a page that says 200 holds nothing", async (t) => {
+  const elsewhere = { status: 200, responseURL: "https://hafan.example/sign-in" };
+  const requests = server(t, [elsewhere, { status: 201 }]);
+  const told = [];
+  const signal = new AbortController().signal;
+  const outcome = await settled(
+    t,
+    submit("btp", submission, (step) => told.push(step), signal),
+  );
+  assert.deepEqual([outcome, requests.length], [{ kind: "held" }, 2]);
+  assert.ok(told.includes("again"));
+});
 
 test("leaving stops the attempt and every later one", async (t) => {
   const requests = server(t, ["hang"]);
