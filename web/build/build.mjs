@@ -38,14 +38,14 @@ export function hashedName(name, bytes) {
   return name.replace(/(\.[a-z]+)$/, `-${hash}$1`);
 }
 
-export async function build({ out, roots = {}, kind = "demo", forcesDir }) {
+export async function build({ out, roots = {}, kind = "demo", forcesDir, supportText }) {
   if (kind !== "demo" && kind !== "production") {
     throw new Error(`kind is "${kind}"; want demo or production`);
   }
   const strings = readStrings();
   const forces = readForces(roots, forcesDir, kind);
   const questions = readQuestions();
-  const support = readSupport(forces);
+  const support = readSupport(forces, supportText);
 
   mkdirSync(join(webDir, ".build"), { recursive: true });
   const stageDir = mkdtempSync(join(webDir, ".build", "site-"));

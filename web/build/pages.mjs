@@ -73,19 +73,24 @@ function nunjucksEnvironment(strings) {
   return environment;
 }
 
-/** What templates ask of the support data. What serves the nations of the page's force stands first. */
+/** What templates ask of the support data. What serves the nations of the page's force, and only those, stands first. */
 function addSupport(environment, entries) {
-  const here = (force, isWanted) => {
-    const serves = (entry) => entry.nations.some((nation) => force.nations.includes(nation));
-    const wanted = entries
-      .filter((entry) => entry.forces.length === 0 || entry.forces.includes(force.id))
-      .filter(isWanted);
-    return [...wanted.filter(serves), ...wanted.filter((entry) => !serves(entry))];
+  const rank = (force, { nations }) => {
+    const here = nations.filter((nation) => force.nations.includes(nation)).length;
+    if (here === 0) return 2;
+    return here === nations.length ? 0 : 1;
   };
-  environment.addGlobal("supportFor", (force, need) => here(force, ({ needs }) => needs.includes(need)));
-  environment.addGlobal("supportUnder", (force, need) => here(force, ({ needs }) => needs[0] === need));
-  environment.addGlobal("supportBeside", (force, need) => here(force, ({ needs }) => needs.slice(1).includes(need)));
-  environment.addGlobal("supportIn", (force, nation) => here(force, ({ nations }) => nations.includes(nation)));
+  const pick = (force, isWanted) =>
+    entries
+      .filter((entry) => entry.forces.length === 0 || entry.forces.includes(force.id))
+      .filter(isWanted)
+      .sort((a, b) => rank(force, a) - rank(force, b));
+  environment.addGlobal("supportFor", (force, need) => pick(force, ({ needs }) => needs.includes(need)));
+  environment.addGlobal("supportUnder", (force, need) => pick(force, ({ needs }) => needs[0] === need));
+  environment.addGlobal("supportBeside", (force, need) => pick(force, ({ needs }) => needs.slice(1).includes(need)));
+  environment.addGlobal("supportIn", (force, nation) =>
+    pick(force, ({ nations }) => nations.includes(nation) && nations.length < NATIONS.length),
+  );
 }
 
 function dayInWords(lang, day) {
