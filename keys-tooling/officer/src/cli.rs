@@ -119,10 +119,11 @@ pub(crate) struct Issue {
 }
 
 const IMPORT: &str = "Example:
-  hafan-keys import /media/stick/bundle-*.tar --vault ./vault
+  hafan-keys import /media/stick/bundle-*.tar --vault ./vault --as officer-1
 
 Takes bundles in by year and leaf, whatever their order on the line, if they are named as the courier names them.
 Checks every signature, that nothing was withheld, left out or rewritten since the last bundle, and each sealed report against the log. Only then does it take anything in, all at once.
+The access record says who took which bundle in, so it asks for the passphrase of an officer.
 A missing or damaged report is named, the rest is taken in, and the exit code is 1.
 The same bundle again changes nothing, and neither does one that begins earlier: what was missing before is filled in, and what is new is added.";
 
@@ -131,9 +132,8 @@ pub(crate) struct Import {
     /// The bundles from the courier, in any order. The first that is refused ends it; those before it stay.
     #[arg(value_name = "BUNDLE", required = true)]
     pub(crate) bundles: Vec<PathBuf>,
-    /// The vault.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) vault: PathBuf,
+    #[command(flatten)]
+    pub(crate) who: Who,
     /// Take a bundle in although the directory in it is not valid today. For a bundle that lay about too long; first make sure that this machine's clock is right.
     #[arg(long)]
     pub(crate) accept_expired: bool,

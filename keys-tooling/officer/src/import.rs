@@ -1,4 +1,4 @@
-//! `import`: bundles into the vault, each wholly or not at all. Decrypts nothing and needs no passphrase.
+//! `import`: bundles into the vault, each wholly or not at all. Opens no report.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -11,18 +11,26 @@ use hafan_open::bundle::{
     self, BundleError, Validity, VerifiedBundle, VerifiedDrop, check_submission,
 };
 
+use hafan_record::{Event, Hex32};
+use hafan_tlog::Signer;
+
+use crate::access;
 use crate::cli::Import;
 use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
-use crate::keyring::today;
+use crate::keyring::{Keyring, today};
+use crate::passphrase::Passphrases;
 use crate::reference::Reference;
 use crate::text;
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
+    let vault = Vault::open(&args.who.vault)?;
+    let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
     let mut is_whole = true;
     for bundle in in_order(&args.bundles) {
-        is_whole &= import(args, bundle)?;
+        is_whole &= import(args, keys.signer(), bundle)?;
     }
     Ok(if is_whole {
         ExitCode::SUCCESS
@@ -43,8 +51,8 @@ fn in_order(bundles: &[PathBuf]) -> Vec<&PathBuf> {
 }
 
 /// Takes one bundle in; says whether all of it is whole.
-fn import(args: &Import, path: &Path) -> Result<bool, Failure> {
-    let vault = Vault::open(&args.vault)?;
+fn import(args: &Import, signer: &Signer, path: &Path) -> Result<bool, Failure> {
+    let vault = Vault::open(&args.who.vault)?;
     let _lock = vault.lock()?;
     let file = File::open(path).map_err(|e| Failure::read(path, e))?;
     let validity = if args.accept_expired {
@@ -56,10 +64,14 @@ fn import(args: &Import, path: &Path) -> Result<bool, Failure> {
     let history = |name| vault.entries(name);
     let mut bundle = bundle::verify(from, vault.tree(), vault.root(), validity, history)
         .map_err(|why| refused(path, why))?;
+    let lacking = lacking(&vault, &bundle)?;
+    if bundle.taken().is_some() || !lacking.is_empty() {
+        access::note(&vault, signer, imported(&bundle))?;
+    }
     let mut outcome = Outcome {
         name: bundle.name(),
         is_new: bundle.taken().is_some(),
-        filled: fill(&vault, &mut bundle, path)?,
+        filled: fill(&vault, &lacking, &mut bundle, path)?,
         reports: 0,
         findings: Vec::new(),
     };
@@ -90,50 +102,65 @@ struct Outcome {
     findings: Vec<BroughtFinding>,
 }
 
-/// Puts into their places those submissions that leaves of earlier bundles lack: withheld then, or
-/// damaged since. Each file is there before `drops.json` says so; returns how many there were.
-fn fill<R: std::io::Read + std::io::Seek>(
+/// What the record says of a bundle.
+fn imported<R>(bundle: &VerifiedBundle<R>) -> Event {
+    let BundleName { year, first, last } = bundle.name();
+    Event::Imported {
+        year,
+        first,
+        last,
+        checkpoint: Hex32::sha256(&bundle.head().checkpoint),
+    }
+}
+
+/// Those submissions of the bundle that leaves of earlier bundles lack: withheld then, or damaged since. Each with
+/// the bundle that brought its leaf.
+fn lacking<R>(
     vault: &Vault,
-    bundle: &mut VerifiedBundle<R>,
-    source: &Path,
-) -> Result<u64, Failure> {
-    let mut filled: u64 = 0;
-    let again = bundle.again().to_vec();
+    bundle: &VerifiedBundle<R>,
+) -> Result<Vec<(BundleName, VerifiedDrop)>, Failure> {
+    let mut lacking = Vec::new();
     for name in vault.bundles() {
         if name.year != bundle.name().year {
             continue;
         }
-        let dir = vault.bundle_dir(name);
-        let failed = |e| Failure::write(&dir, e);
-        let mut brought = vault.brought(name)?;
-        let mut is_changed = false;
-        for drop in &again {
-            if !(name.first..name.last).contains(&drop.index) {
-                continue;
-            }
-            let path = dir.join(drop.h.to_string());
-            let finding = brought.findings.iter().position(|f| f.index == drop.index);
-            if finding.is_none() && is_whole(&path, drop) {
-                continue;
-            }
-            let bytes = bundle
-                .read_drop(drop)
-                .map_err(|e| Failure::read(source, e))?;
-            files::replace(&path, &bytes, Access::Owner).map_err(failed)?;
-            filled = filled.saturating_add(1);
-            if let Some(at) = finding {
-                brought.findings.remove(at);
-                brought.drops.push(brought_drop(drop));
-                is_changed = true;
+        let (dir, brought) = (vault.bundle_dir(name), vault.brought(name)?);
+        for drop in bundle.again() {
+            let is_found = brought.findings.iter().any(|f| f.index == drop.index);
+            if (name.first..name.last).contains(&drop.index)
+                && (is_found || !is_whole(&dir.join(drop.h.to_string()), drop))
+            {
+                lacking.push((name, *drop));
             }
         }
-        if is_changed {
+    }
+    Ok(lacking)
+}
+
+/// Puts what was lacking into its place. Each file is there before `drops.json` says so; returns how many there were.
+fn fill<R: std::io::Read + std::io::Seek>(
+    vault: &Vault,
+    lacking: &[(BundleName, VerifiedDrop)],
+    bundle: &mut VerifiedBundle<R>,
+    source: &Path,
+) -> Result<u64, Failure> {
+    for (name, drop) in lacking {
+        let dir = vault.bundle_dir(*name);
+        let failed = |e| Failure::write(&dir, e);
+        let bytes = bundle
+            .read_drop(drop)
+            .map_err(|e| Failure::read(source, e))?;
+        files::replace(&dir.join(drop.h.to_string()), &bytes, Access::Owner).map_err(failed)?;
+        let mut brought = vault.brought(*name)?;
+        if let Some(at) = brought.findings.iter().position(|f| f.index == drop.index) {
+            brought.findings.remove(at);
+            brought.drops.push(brought_drop(drop));
             brought.drops.sort_by_key(|drop| drop.index);
             let json = serde_json::to_vec(&brought).map_err(|e| failed(e.into()))?;
             files::replace(&dir.join(DROPS), &json, Access::Owner).map_err(failed)?;
         }
     }
-    Ok(filled)
+    Ok(u64::try_from(lacking.len()).unwrap_or(u64::MAX))
 }
 
 fn is_whole(path: &Path, drop: &VerifiedDrop) -> bool {

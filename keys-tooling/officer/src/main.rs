@@ -4,6 +4,7 @@
 //! socket, start a program, or write a word of a report to the disk. Trusts the workstation and the
 //! officer at it; nothing that comes on a stick.
 
+mod access;
 mod ceremony;
 mod cli;
 mod failure;
@@ -58,8 +59,7 @@ fn run(verb: &Verb) -> Result<ExitCode, Failure> {
         )
         .because(std::io::Error::from(e))
     })?;
-    // Importing holds no secret.
-    if memory == Memory::MaySwap && !matches!(verb, Verb::Import(_)) {
+    if memory == Memory::MaySwap {
         say("note: this machine may write memory to its swap space. Switch it off: swapoff -a");
     }
     match verb {

@@ -7,6 +7,7 @@
 //! bundles/2026-0-128/                what one bundle brought: its parts, drops.json, submissions by h
 //! tree.json                          how far each log has come; names the bundles that count
 //! state.json                         which reports were read
+//! access/  access.head               who opened what and why, and a copy of that record's newest head
 //! ```
 //!
 //! `tree.json` is replaced last: a bundle that it does not name is not in the vault. Holds ciphertext
@@ -139,10 +140,17 @@ impl Vault {
 
     /// The newest directory that was issued from this vault.
     pub(crate) fn directory(&self) -> Result<Directory, Failure> {
+        Ok(self.directory_note()?.0)
+    }
+
+    /// The newest directory that was issued from this vault, and its note as it was signed.
+    pub(crate) fn directory_note(&self) -> Result<(Directory, Vec<u8>), Failure> {
         let path = self.path(DIRECTORY);
-        let note =
+        let mut note =
             files::read(&path, DIRECTORY_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
-        Directory::open(&note, &self.root).map_err(|e| damaged(&path).because(e))
+        let directory = Directory::open(&note, &self.root);
+        let directory = directory.map_err(|e| damaged(&path).because(e))?;
+        Ok((directory, std::mem::take(&mut *note)))
     }
 
     /// Every directory that reports in the vault may have been sealed by: its own, and those that came
