@@ -195,10 +195,11 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
-const READERS: [(&str, &str, &str); 3] = [
+const READERS: [(&str, &str, &str); 4] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
     ("report", "src/report/tests/vectors.rs", "json"),
+    ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
 ];
 
 #[test]

@@ -13,6 +13,7 @@ mod hybrid;
 mod identity;
 mod leaves;
 mod overlap;
+pub mod shamir;
 pub mod tree;
 
 pub use envelope::{OpenError, open_bytes, open_envelope};
