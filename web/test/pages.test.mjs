@@ -61,7 +61,9 @@ test("every page stands in both languages, says which, links its twin, and has o
 test("support and the leave control come first on every page, in the same order", () => {
   for (const address of [...plainAddresses(), "/", "/404.html"]) {
     const html = page(address);
-    const places = [/class="app-bar"/, /\/support\/"/, /href="\/leave"/, /<main/].map((what) => html.search(what));
+    const places = [/class="app-bar"/, /\/support\/"/, /class="govuk-exit-this-page/, /<main/].map((what) =>
+      html.search(what),
+    );
     assert.ok(!places.includes(-1), address);
     assert.deepEqual(
       [...places].sort((a, b) => a - b),
@@ -160,6 +162,25 @@ test("what is shown stands on each support page, and what nobody has checked is 
     const marks = [...html.matchAll(/class="[^"]*app-unchecked/g)].length;
     assert.equal(marks, shown.filter(({ checked_on }) => checked_on === "").length);
   }
+});
+
+test("a telephone number in the words is one that the data has, and that is shown", () => {
+  const known = new Set([
+    ...readSupport(forces)
+      .filter(({ status }) => status === "shown")
+      .flatMap(({ phone, phone_welsh, text }) => [phone, phone_welsh, text]),
+    ...forces.flatMap(({ numbers }) => [numbers.phone, numbers.text, numbers.relay]),
+  ]);
+  const written = Object.entries(readStrings()).flatMap(([key, { en, cy }]) =>
+    [...`${en} ${cy}`.matchAll(/\b(?:0[0-9]{2,4}(?: [0-9]+)+|61[0-9]{3}|116 [0-9]{3}|852[0-9]{2})\b/g)].map(
+      ([number]) => [key, number],
+    ),
+  );
+  assert.ok(written.length > 0);
+  assert.deepEqual(
+    written.filter(([, number]) => !known.has(number)),
+    [],
+  );
 });
 
 test("a number that was checked says when, in words of the language", async () => {
