@@ -38,7 +38,7 @@ test("twins with different holes fail", () => {
   );
 });
 
-test("two builds in two folders give the same bytes, and the form is light", async () => {
+test("two builds in two folders give the same bytes", async () => {
   const [one, two] = [join(scratchDir, "one"), join(scratchDir, "deeper", "two")];
   await build({ out: one });
   await build({ out: two });
@@ -47,11 +47,6 @@ test("two builds in two folders give the same bytes, and the form is light", asy
   for (const name of names.filter((file) => statSync(join(one, file)).isFile())) {
     assert.equal(sha256(readFileSync(join(one, name))), sha256(readFileSync(join(two, name))), name);
   }
-  const { files } = JSON.parse(readFileSync(join(one, "manifest.json"), "utf8"));
-  const weight = ["/btp/en/report/", ...Object.keys(files).filter((path) => /\/assets\/(form|seal|site)-/.test(path))]
-    .map((path) => statSync(join(one, files[path].encodings.br.path)).size)
-    .reduce((sum, size) => sum + size, 0);
-  assert.ok(weight < 150_000, `the form weighs ${weight} bytes`);
   assert.ok(existsSync(join(one, "404.html")));
 });
 
