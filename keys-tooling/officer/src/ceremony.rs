@@ -7,18 +7,19 @@ use std::process::ExitCode;
 use hafan_directory::{Contact, Contents, Directory, Force, Recipient, root_key_name};
 use hafan_open::tree::VaultTree;
 use hafan_tlog::{Signer, Verifier};
-use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
+use crate::ceremony_record::Record;
 use crate::cli::Ceremony;
-use crate::failure::{Failure, Kind, print, say};
+use crate::failure::{Failure, Kind, counted, print, say};
 use crate::files::{self, Access};
 use crate::keyring::today;
 use crate::keys::{self, made};
 use crate::passphrase::{CHARACTERS_MIN, Passphrases};
-use crate::record::Record;
+use crate::tty::{must_type, tell};
 use crate::vault::{BUNDLES, DIRECTORY, FORCE, INTAKE, OFFICERS, ROOT, TREE};
 use crate::weeks::Week;
+use crate::words::Fingerprint;
 
 /// The folders that a ceremony fills under names that do not count yet.
 struct Places {
@@ -44,7 +45,8 @@ pub(crate) fn run(args: &Ceremony) -> Result<ExitCode, Failure> {
     let log = keys::verifier(&args.log)?;
     let passphrases = Passphrases::from(args.passphrases.passphrase_file.as_deref())?;
     let places = Places::begin(args)?;
-    let done = fill(args, log, &passphrases, &places);
+    let done =
+        begin(args, &log, &passphrases).and_then(|()| fill(args, log, &passphrases, &places));
     let record = match done {
         Ok(record) => record,
         Err(failure) => {
@@ -57,26 +59,81 @@ pub(crate) fn run(args: &Ceremony) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says what is going to be made, and has the one thing that comes from elsewhere compared.
+fn begin(args: &Ceremony, log: &Verifier, passphrases: &Passphrases) -> Result<(), Failure> {
+    tell(&format!(
+        "Ceremony of {}: {}, any {} of whom together can open a sealed contact; {} of intake keys; {}.",
+        args.force,
+        counted(args.officers.into(), "officer"),
+        args.quorum,
+        counted(args.weeks.into(), "week"),
+        counted(args.couriers.into(), "courier key"),
+    ));
+    if let Some(other) = &args.police_suspect {
+        tell(&format!(
+            "Reports that involve people of {} itself are going to be read by {other}.",
+            args.force
+        ));
+    }
+    if args.quorum == 1 {
+        tell(
+            "note: with a quorum of 1 one officer alone would open a sealed contact, so the site does not offer it. \
+             For the sealed contact give --quorum 2 or more.",
+        );
+    }
+    if !passphrases.are_typed() {
+        return Ok(());
+    }
+    tell(&format!(
+        "\nEveryone is here, and this machine has no network. You can stop at any time with Ctrl-C: until the last step nothing \
+         counts, and you begin again.\n\nThe server's log key in words:\n\n    {}\n\nHave the operator read theirs to you over the \
+         telephone.",
+        Fingerprint::of(&log.to_string()).words()
+    ));
+    must_type(
+        "The same twelve words? Then type yes:",
+        "yes",
+        "nothing was made. Ask the operator for the log key again, and compare the words before you trust it",
+        "give --passphrase-file",
+    )
+}
+
+/// Tells who acts now, and what for; only when somebody is there to be told.
+fn step(number: u8, title: &str, about: &str, passphrases: &Passphrases) {
+    say(&format!("\n{number} of 5  {title}"));
+    if passphrases.are_typed() {
+        tell(about);
+    }
+}
+
 fn fill(
     args: &Ceremony,
     log: Verifier,
     passphrases: &Passphrases,
     places: &Places,
 ) -> Result<Record, Failure> {
-    say(&format!(
-        "Ceremony of {}: {} officers, quorum {}, {} weeks.\nA passphrase has at least {CHARACTERS_MIN} characters. \
-         Each holder types their own; nobody else looks.",
-        args.force, args.officers, args.quorum, args.weeks
-    ));
-    say("1 of 5  The root key, which signs the directory");
+    let rule = format!(
+        "A passphrase has at least {CHARACTERS_MIN} characters: four or more words that have nothing to do with each other. \
+         You type it twice and it is not shown. Nobody else looks."
+    );
+    let about = format!(
+        "It signs the list of keys that the site believes. Who leads the ceremony types now. {rule}"
+    );
+    step(1, "The root key", &about, passphrases);
     let root = make_root(&args.force, passphrases, places)?;
-    say("2 of 5  The officers' keys");
+    let about = format!(
+        "One after the other comes to the keyboard. Your passphrase opens your key: you type it whenever you read reports. {rule}"
+    );
+    step(2, "The officers' keys", &about, passphrases);
     let (recipients, officers) = make_officers(&args.force, args.officers, passphrases, places)?;
-    say("3 of 5  The courier's key");
-    let courier = make_courier(&args.force)?;
-    say("4 of 5  The weekly intake keys");
+    let about = "They let a courier fetch sealed reports and open none. Nobody types anything.";
+    step(3, "The courier keys", about, passphrases);
+    let couriers = make_couriers(&args.force, args.couriers)?;
+    let about = "One a week; each is sealed to every officer. Nobody types anything.";
+    step(4, "The weekly intake keys", about, passphrases);
     let intake = make_intake(args, &recipients, places)?;
-    say("5 of 5  The directory and the record");
+    let about = "The directory is signed, and everything gets its name at once.";
+    step(5, "The directory and the record", about, passphrases);
     let (Some(first), Some(last)) = (intake.first(), intake.last()) else {
         return Err(made("an intake key"));
     };
@@ -92,18 +149,19 @@ fn fill(
             recipients,
         },
         officers,
-        couriers: vec![courier.verifier.clone()],
-        police_suspect: None,
+        couriers: couriers.iter().map(|c| c.verifier.clone()).collect(),
+        police_suspect: args.police_suspect.clone(),
     };
     let directory = Directory::new(contents).map_err(|e| {
-        let advice = "check --log: a log key's name is <host>/hafan";
+        let advice =
+            "check --log (a log key's name is <host>/hafan) and --police-suspect (another force)";
         Failure::new(Kind::Usage, "the directory would not be sound", advice).because(e)
     })?;
     let note = directory
         .sign(&root)
         .map_err(|e| made("the directory").because(e))?;
     let record = Record::new(&directory, &root.verifier(), today());
-    write_all(args, places, &root.verifier(), &courier, &note, &record)?;
+    write_all(args, places, &root.verifier(), &couriers, &note, &record)?;
     Ok(record)
 }
 
@@ -115,6 +173,7 @@ fn make_root(force: &Force, passphrases: &Passphrases, places: &Places) -> Resul
         &locked,
         Access::Owner,
     )?;
+    say("  made: the root key");
     Ok(root)
 }
 
@@ -127,30 +186,33 @@ fn make_officers(
     let dir = places.vault_partial.join(OFFICERS);
     let (mut recipients, mut officers) = (Vec::new(), Vec::new());
     for number in 1..=count {
-        let name = format!("officer-{number}");
-        let (identity, recipient) = keys::new_identity()?;
-        let (signer, line) = keys::new_signer(&format!("hafan/{force}/{name}"))?;
-        let identity = identity.expose();
-        let secret = Zeroizing::new(format!("{}\n{}", identity.expose_secret(), *line));
-        let locked = keys::lock(&secret, &passphrases.new_for(&name)?)?;
-        put(&dir.join(format!("{name}.age")), &locked, Access::Owner)?;
-        put(
-            &dir.join(format!("{name}.pub")),
-            format!("{recipient}\n{}\n", signer.verifier()).as_bytes(),
-            Access::Owner,
-        )?;
-        recipients.push(recipient);
-        officers.push(signer.verifier());
+        if passphrases.are_typed() {
+            say(&format!(
+                "\nofficer-{number} to the keyboard, please ({number} of {count})."
+            ));
+        }
+        let officer = keys::new_officer(force, number.into(), passphrases)?;
+        for (path, bytes) in officer.files(&dir) {
+            put(&path, bytes, Access::Owner)?;
+        }
+        say(&format!("  made: the key of officer-{number}"));
+        recipients.push(officer.recipient);
+        officers.push(officer.verifier);
     }
     Ok((recipients, officers))
 }
 
-fn make_courier(force: &Force) -> Result<Courier, Failure> {
-    let (signer, line) = keys::new_signer(&format!("hafan/{force}/courier-1"))?;
-    Ok(Courier {
-        verifier: signer.verifier(),
-        line,
-    })
+fn make_couriers(force: &Force, count: u8) -> Result<Vec<Courier>, Failure> {
+    let mut couriers = Vec::new();
+    for number in 1..=count {
+        let (signer, line) = keys::new_signer(&format!("hafan/{force}/courier-{number}"))?;
+        couriers.push(Courier {
+            verifier: signer.verifier(),
+            line,
+        });
+    }
+    say(&format!("  made: {}", counted(count.into(), "courier key")));
+    Ok(couriers)
 }
 
 fn make_intake(
@@ -170,6 +232,10 @@ fn make_intake(
         intake.push(key);
         week = week.next();
     }
+    say(&format!(
+        "  made: {}",
+        counted(args.weeks.into(), "intake key")
+    ));
     Ok(intake)
 }
 
@@ -177,7 +243,7 @@ fn write_all(
     args: &Ceremony,
     places: &Places,
     root: &Verifier,
-    courier: &Courier,
+    couriers: &[Courier],
     note: &[u8],
     record: &Record,
 ) -> Result<(), Failure> {
@@ -193,16 +259,15 @@ fn write_all(
         .map_err(|e| made("the vault's tree").because(e))?;
     let (json, html) = (record.json(), record.html());
     let force = format!("{}\n", args.force);
-    let files: [(PathBuf, &[u8], Access); 10] = [
+    for (number, courier) in (1_u32..).zip(couriers) {
+        let path = out.join(format!("courier/courier-{number}.key"));
+        put(&path, courier.line.as_bytes(), Access::Owner)?;
+    }
+    let files: [(PathBuf, &[u8], Access); 9] = [
         (
             out.join(format!("operator/{}.directory", args.force)),
             note,
             Access::Everyone,
-        ),
-        (
-            out.join("courier/courier-1.key"),
-            courier.line.as_bytes(),
-            Access::Owner,
         ),
         (
             out.join("root/root.vkey"),

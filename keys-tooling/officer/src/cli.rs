@@ -49,7 +49,7 @@ const CEREMONY: &str = "Example:
 
 Makes in DIR:
   operator/btp.directory   for the operator of the server
-  courier/courier-1.key    for the courier's machine
+  courier/courier-1.key    for the courier's machine; one file a courier
   root/                    for the safe: signs the directory
   record.html, .json       to print and sign; the same for machines
 and in the vault (DIR/vault, or --vault), for the offline workstation: the officers' keys and the intake keys.
@@ -71,6 +71,12 @@ pub(crate) struct Ceremony {
     /// How many weeks of intake keys, this week included.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=53))]
     pub(crate) weeks: u8,
+    /// How many couriers fetch reports, each with a key of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) couriers: u8,
+    /// Another force, which is going to read reports that involve this force's own people.
+    #[arg(long, value_name = "FORCE")]
+    pub(crate) police_suspect: Option<Force>,
     /// The server's log key: a vkey, or a file that holds one.
     #[arg(long, value_name = "VKEY_OR_FILE")]
     pub(crate) log: String,

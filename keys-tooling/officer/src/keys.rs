@@ -1,10 +1,10 @@
 //! New keys, and the files that hold them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hafan_directory::{IntakeKey, Recipient};
+use hafan_directory::{Force, IntakeKey, Recipient};
 use hafan_open::Identity;
 use hafan_tlog::{Signer, Verifier};
 use rand::RngCore as _;
@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind};
+use crate::passphrase::Passphrases;
 use crate::vault::read_line;
 use crate::weeks::Week;
 
@@ -79,6 +80,51 @@ pub(crate) fn new_intake(
         until: week.until(),
     };
     Ok((key, sealed))
+}
+
+/// A new officer: the key under a passphrase, and the public halves.
+pub(crate) struct NewOfficer {
+    name: String,
+    locked: Vec<u8>,
+    public: String,
+    pub(crate) recipient: Recipient,
+    pub(crate) verifier: Verifier,
+}
+
+/// Makes an officer's identity and signing key, and locks both with a passphrase that is asked for.
+///
+/// The file has two lines: the identity, and the line of the signing key. The public file has the recipient and the vkey.
+pub(crate) fn new_officer(
+    force: &Force,
+    number: u16,
+    passphrases: &Passphrases,
+) -> Result<NewOfficer, Failure> {
+    let name = format!("officer-{number}");
+    let (identity, recipient) = new_identity()?;
+    let (signer, line) = new_signer(&format!("hafan/{force}/{name}"))?;
+    let identity = identity.expose();
+    let secret = Zeroizing::new(format!("{}\n{}", identity.expose_secret(), *line));
+    let verifier = signer.verifier();
+    Ok(NewOfficer {
+        locked: lock(&secret, &passphrases.new_for(&name)?)?,
+        public: format!("{recipient}\n{verifier}\n"),
+        name,
+        recipient,
+        verifier,
+    })
+}
+
+impl NewOfficer {
+    /// The two files, in the folder of the officers.
+    pub(crate) fn files(&self, dir: &Path) -> [(PathBuf, &[u8]); 2] {
+        [
+            (dir.join(format!("{}.age", self.name)), &self.locked),
+            (
+                dir.join(format!("{}.pub", self.name)),
+                self.public.as_bytes(),
+            ),
+        ]
+    }
 }
 
 /// Locks a secret line with a passphrase.

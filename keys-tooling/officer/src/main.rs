@@ -6,6 +6,7 @@
 
 mod access;
 mod ceremony;
+mod ceremony_record;
 mod cli;
 mod failure;
 mod files;
@@ -17,10 +18,10 @@ mod keys;
 mod list;
 mod passphrase;
 mod read;
-mod record;
 mod reference;
 mod state;
 mod text;
+mod tty;
 mod vault;
 mod weeks;
 mod words;

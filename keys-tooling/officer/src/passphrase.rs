@@ -62,6 +62,11 @@ impl Passphrases {
         })
     }
 
+    /// Whether a person is asked, and not a file.
+    pub(crate) const fn are_typed(&self) -> bool {
+        matches!(self, Self::Terminal)
+    }
+
     /// The passphrase of a key that is there already.
     pub(crate) fn existing(&self, name: &str) -> Result<SecretString, Failure> {
         match self {

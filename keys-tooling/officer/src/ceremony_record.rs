@@ -12,16 +12,19 @@ use serde_json::{Value, json};
 
 use crate::words::Fingerprint;
 
-const CHECKLIST: [&str; 9] = [
+const CHECKLIST: [&str; 12] = [
     "This machine has no network, and its clock shows the right date.",
     "Everyone named below was present from beginning to end.",
     "Each holder typed their own passphrase, unseen, and has written it down nowhere near this machine.",
     "The log key's words were read out by the operator over another way and are the same.",
     "root.age is on two media, sealed, in two safes; it is nowhere else.",
-    "courier-1.key is on the courier's machine, readable by its owner only; it is nowhere else.",
+    "Each courier key is on its courier's machine, readable by its owner only; it is nowhere else.",
     "The vault is on the offline workstation, and a copy of it is in a safe.",
+    "Each officer has opened their own key once on the workstation (hafan-keys list --as officer-N).",
+    "If another force reads reports on this force's own people: that force knows, and its own directory is published.",
     "The directory was given to the operator, and the root key's words to whoever prints leaflets and builds the site.",
     "The date to issue the next directory is in two calendars.",
+    "This page is signed below by everyone present, and kept with root.age.",
 ];
 
 /// One key of the record.
@@ -36,7 +39,8 @@ pub(crate) struct Record {
     force: String,
     made_on: Date,
     quorum: u16,
-    officers: usize,
+    officers: Vec<String>,
+    police_suspect: Option<String>,
     first_week: String,
     last_week: String,
     valid_until: Date,
@@ -67,12 +71,14 @@ impl Record {
                 &courier.to_string(),
             ));
         }
-        for (number, officer) in (1_u32..).zip(&contents.contact.recipients) {
-            keys.push(key(
-                "Officer",
-                format!("officer-{number}"),
-                officer.as_str(),
-            ));
+        let officers: Vec<String> = contents.officers.iter().map(officer_name).collect();
+        for ((name, officer), recipient) in officers
+            .iter()
+            .zip(&contents.officers)
+            .zip(&contents.contact.recipients)
+        {
+            keys.push(key("Officer, to open", name.clone(), recipient.as_str()));
+            keys.push(key("Officer, to sign", name.clone(), &officer.to_string()));
         }
         for intake in &contents.intake {
             keys.push(key(
@@ -88,7 +94,8 @@ impl Record {
             force: contents.force.to_string(),
             made_on,
             quorum: contents.contact.threshold,
-            officers: contents.contact.recipients.len(),
+            officers,
+            police_suspect: contents.police_suspect.as_ref().map(ToString::to_string),
             first_week: week(contents.intake.first()),
             last_week: week(contents.intake.last()),
             valid_until: contents.valid_until,
@@ -131,8 +138,9 @@ impl Record {
             "version": 1,
             "force": self.force,
             "made_on": self.made_on.to_string(),
-            "officers": self.officers,
+            "officers": self.officers.len(),
             "quorum": self.quorum,
+            "police_suspect": self.police_suspect,
             "valid_until": self.valid_until.to_string(),
             "root": self.root,
             "word_list": "BIP 39, English; 11 bits a word, the first 132 bits of the SHA-256",
@@ -158,7 +166,7 @@ impl Record {
             .map(|check| format!("<li><span class=\"box\"></span>{}</li>\n", escape(check)))
             .collect();
         let people: String = std::iter::once("Leads the ceremony".to_owned())
-            .chain((1..=self.officers).map(|number| format!("officer-{number}")))
+            .chain(self.officers.iter().cloned())
             .chain(["Witness".to_owned(), "Witness".to_owned()])
             .map(|role| {
                 format!(
@@ -167,9 +175,14 @@ impl Record {
                 )
             })
             .collect();
+        let police_suspect = self.police_suspect.as_ref().map_or_else(
+            || "No other force reads reports that involve this force's own people.".to_owned(),
+            |other| format!("Reports that involve this force's own people are read by {other}."),
+        );
         PAGE.replace("{force}", &escape(&self.force))
             .replace("{made_on}", &self.made_on.to_string())
-            .replace("{officers}", &self.officers.to_string())
+            .replace("{officers}", &self.officers.len().to_string())
+            .replace("{police_suspect}", &escape(&police_suspect))
             .replace("{quorum}", &self.quorum.to_string())
             .replace("{first_week}", &escape(&self.first_week))
             .replace("{last_week}", &escape(&self.last_week))
@@ -178,6 +191,14 @@ impl Record {
             .replace("{checks}", &checks)
             .replace("{people}", &people)
     }
+}
+
+/// `officer-3` of `hafan/btp/officer-3`.
+fn officer_name(officer: &Verifier) -> String {
+    let name = officer.name();
+    name.rsplit_once('/')
+        .map_or(name, |(_, name)| name)
+        .to_owned()
 }
 
 fn escape(text: &str) -> String {
@@ -207,7 +228,7 @@ li { margin: 0.5em 0; padding-left: 1.7em; text-indent: -1.7em; }
 </head>
 <body>
 <h1>Key ceremony of {force}</h1>
-<p>Made on {made_on} (UTC) by hafan-keys. {officers} officers, of whom {quorum} together may open a sealed contact. Intake keys from {first_week} to {last_week}; the directory holds until {valid_until}, the first day on which it no longer does.</p>
+<p>Made on {made_on} (UTC) by hafan-keys. {officers} officers, of whom {quorum} together may open a sealed contact. Intake keys from {first_week} to {last_week}; the directory holds until {valid_until}, the first day on which it no longer does. {police_suspect}</p>
 <p>This page holds public keys only. A fingerprint is the SHA-256 of a key as it is printed: all of it in hexadecimal digits, and its first 132 bits in twelve words of the English list of BIP 39.</p>
 <h2>Checklist</h2>
 <ol>
