@@ -1,4 +1,4 @@
-//! The only decryption in the repository: bundles, identities, envelopes.
+//! The only decryption in the repository: bundles, identities, envelopes, sealed contacts.
 //!
 //! Runs on officers' machines without a network. It holds secret keys for as long as a call takes,
 //! wipes what it opened when dropped, and gives out plaintext only when all of it is right. It
@@ -8,11 +8,13 @@
 //! Source: docs/protocol.md sections 3 and 8; C2SP age.
 
 pub mod bundle;
+pub mod contact;
 mod envelope;
 mod hybrid;
 mod identity;
 mod leaves;
 mod overlap;
+pub mod quorum;
 pub mod shamir;
 pub mod tree;
 
