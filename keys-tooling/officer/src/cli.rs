@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hafan_directory::Force;
+use hafan_record::{Reason, ReasonCode, Words};
 use jiff::civil::Date;
+
+use crate::failure::{Failure, Kind};
 
 const ABOUT: &str = "The officers' offline tool: makes a force's keys, takes in sealed reports, opens them.
 
@@ -191,6 +194,27 @@ pub(crate) struct Who {
     pub(crate) officer: String,
     #[command(flatten)]
     pub(crate) passphrases: PassphraseFile,
+}
+
+/// Why an officer does what is going to be recorded.
+#[derive(Args)]
+pub(crate) struct Why {
+    /// Why: first-reading, safeguarding, investigation, disclosure, asked, review, audit, exercise or other.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reason: ReasonCode,
+    /// What to add in words: one short line, of no person's name. Needed with other.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) words: Option<Words>,
+}
+
+impl Why {
+    /// The reason as it is recorded.
+    pub(crate) fn reason(&self) -> Result<Reason, Failure> {
+        Reason::new(self.reason, self.words.clone()).map_err(|why| {
+            let what = "the reason is not complete";
+            Failure::new(Kind::Usage, what, "say it in a few words after --words").because(why)
+        })
+    }
 }
 
 #[derive(Args)]
