@@ -55,7 +55,7 @@ fn mark_read(vault: &Vault, held: &Held) {
     }
 }
 
-fn find<'a>(held: &'a [Held], typed: &str) -> Result<(&'a Held, Reference), Failure> {
+pub(crate) fn find<'a>(held: &'a [Held], typed: &str) -> Result<(&'a Held, Reference), Failure> {
     let references: Vec<Reference> = held.iter().map(Held::reference).collect();
     let found: Vec<&Held> = held
         .iter()
