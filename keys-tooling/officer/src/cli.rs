@@ -1,5 +1,7 @@
 //! What can be typed: verbs, flags and their help.
 
+pub(crate) mod contact;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -32,6 +34,9 @@ pub(crate) enum Verb {
     /// Make all keys of a force, with a printable record.
     #[command(after_help = CEREMONY, override_usage = "hafan-keys ceremony --force FORCE --officers N --quorum K --weeks W\n           --log VKEY_OR_FILE --out DIR [OPTIONS]")]
     Ceremony(Ceremony),
+    /// Open who a report is from: enough officers together, or nobody.
+    #[command(subcommand)]
+    Contact(contact::Contact),
     /// Sign a new version of the force's directory.
     #[command(subcommand)]
     Directory(Directory),

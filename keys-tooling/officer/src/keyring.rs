@@ -7,11 +7,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
+use hafan_directory::Recipient;
 use hafan_envelope::submission::Submission;
 use hafan_open::{Identity, OpenError, UnlockError};
 use hafan_report::{Attachment, Padded, Report, SealedContact, Unpacked};
-use hafan_tlog::Signer;
+use hafan_tlog::{Signer, Verifier};
 use jiff::civil::Date;
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind, say};
 use crate::files;
@@ -22,6 +24,7 @@ use crate::weeks::Week;
 
 /// An officer's keys.
 pub(crate) struct Keyring {
+    number: u16,
     officer: Identity,
     /// What the officer signs the access record with.
     signer: Signer,
@@ -62,7 +65,9 @@ impl Keyring {
         let (identity, signer) = text.split_once('\n').ok_or_else(|| damaged(&path))?;
         let officer = Identity::from_str(identity).map_err(|_| damaged(&path))?;
         let signer = keys::parse_signer(signer).ok_or_else(|| damaged(&path))?;
+        let number = officer_number(&signer.verifier()).ok_or_else(|| damaged(&path))?;
         Ok(Self {
+            number,
             officer,
             signer,
             weeks: weeks(vault)?,
@@ -73,6 +78,24 @@ impl Keyring {
     /// What the officer signs the access record with.
     pub(crate) const fn signer(&self) -> &Signer {
         &self.signer
+    }
+
+    /// N of this `officer-N`.
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The public half of the officer's identity, as the directory writes it.
+    pub(crate) fn recipient(&self) -> Result<Recipient, Failure> {
+        let recipient = self.officer.to_recipient().to_string();
+        recipient
+            .parse()
+            .map_err(|e| keys::made("a recipient").because(e))
+    }
+
+    /// Opens what is sealed to this officer.
+    pub(crate) fn open_sealed(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        hafan_open::open_bytes(sealed, &[&self.officer])
     }
 
     /// Opens one report: in memory, with the intake key that it was sealed to.
@@ -142,7 +165,7 @@ pub(crate) fn unlock(
     locked: &[u8],
     name: &str,
     passphrases: &Passphrases,
-) -> Result<zeroize::Zeroizing<Vec<u8>>, Failure> {
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let passphrase = passphrases.existing(name)?;
     hafan_open::unlock(locked, &passphrase).map_err(|why| match why {
         UnlockError::WrongPassphrase => Failure::new(
@@ -216,8 +239,10 @@ pub(crate) fn missing_weeks(vault: &Vault) -> Result<Vec<String>, Failure> {
 
 /// The officers whose keys are in the vault.
 fn officers(vault: &Vault) -> Vec<String> {
-    (1..=u8::MAX)
-        .map(|number| format!("officer-{number}"))
+    let mut numbers: Vec<u16> = numbers(vault).collect();
+    numbers.sort_unstable();
+    let names = numbers.iter().map(|number| format!("officer-{number}"));
+    names
         .filter(|name| {
             vault
                 .path(vault::OFFICERS)
@@ -227,9 +252,28 @@ fn officers(vault: &Vault) -> Vec<String> {
         .collect()
 }
 
+/// Every number that the vault's folder of officers has a public file of: of those who left too.
+pub(crate) fn numbers(vault: &Vault) -> impl Iterator<Item = u16> {
+    let entries = fs::read_dir(vault.path(vault::OFFICERS));
+    entries.into_iter().flatten().filter_map(|entry| {
+        let name = entry.ok()?.file_name();
+        parse_officer(name.to_str()?.strip_suffix(".pub")?)
+    })
+}
+
 fn is_officer(name: &str) -> bool {
-    name.strip_prefix("officer-")
-        .is_some_and(|n| n.parse::<u8>().is_ok_and(|number| number.to_string() == n))
+    parse_officer(name).is_some()
+}
+
+/// N of `officer-N`, from 1 and without leading zeros.
+pub(crate) fn parse_officer(name: &str) -> Option<u16> {
+    let number: u16 = name.strip_prefix("officer-")?.parse().ok()?;
+    (number > 0 && name == format!("officer-{number}")).then_some(number)
+}
+
+/// N of the key name `hafan/{force}/officer-N`.
+pub(crate) fn officer_number(officer: &Verifier) -> Option<u16> {
+    parse_officer(officer.name().rsplit('/').next()?)
 }
 
 /// Today, in UTC: what weeks and directories go by.

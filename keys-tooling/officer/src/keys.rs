@@ -65,14 +65,8 @@ pub(crate) fn new_intake(
     officers: &[Recipient],
 ) -> Result<(IntakeKey, Vec<u8>), Failure> {
     let (identity, recipient) = new_identity()?;
-    let officers: Result<Vec<hafan_seal::Recipient>, _> = officers
-        .iter()
-        .map(|officer| officer.as_str().parse())
-        .collect();
-    let officers = officers.map_err(|e| made("an officer's recipient").because(e))?;
     let secret = Zeroizing::new(format!("{}\n", identity.expose().expose_secret()));
-    let sealed = hafan_seal::seal_bytes(secret.as_bytes(), &officers)
-        .map_err(|e| made("an intake key").because(e))?;
+    let sealed = seal_to(secret.as_bytes(), officers)?;
     let key = IntakeKey {
         id: week.id(),
         recipient,
@@ -125,6 +119,16 @@ impl NewOfficer {
             ),
         ]
     }
+}
+
+/// Seals a small secret so that each of these officers can open it.
+pub(crate) fn seal_to(secret: &[u8], officers: &[Recipient]) -> Result<Vec<u8>, Failure> {
+    let recipients: Result<Vec<hafan_seal::Recipient>, _> = officers
+        .iter()
+        .map(|officer| officer.as_str().parse())
+        .collect();
+    let recipients = recipients.map_err(|e| made("an officer's recipient").because(e))?;
+    hafan_seal::seal_bytes(secret, &recipients).map_err(|e| made("a sealed secret").because(e))
 }
 
 /// Locks a secret line with a passphrase.

@@ -8,6 +8,7 @@ mod access;
 mod ceremony;
 mod ceremony_record;
 mod cli;
+mod contact;
 mod failure;
 mod files;
 mod harden;
@@ -65,6 +66,7 @@ fn run(verb: &Verb) -> Result<ExitCode, Failure> {
     }
     match verb {
         Verb::Ceremony(args) => ceremony::run(args),
+        Verb::Contact(verb) => contact::run(verb),
         Verb::Directory(Directory::Issue(args)) => issue::run(args),
         Verb::Import(args) => import::run(args),
         Verb::List(args) => list::run(args),

@@ -185,7 +185,7 @@ fn push_files(shown: &mut String, files: &[FileEntry], columns: usize) {
     }
 }
 
-fn columns() -> usize {
+pub(crate) fn columns() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
     let columns = size.map_or(80, |size| usize::from(size.ws_col));
     if columns == 0 {
