@@ -67,7 +67,7 @@ fn more_weeks_keep_the_old_ones_and_their_reports_open() {
         [
             ["directory", "issue", "--add-weeks", "3", "--vault", "vault"].as_slice(),
             &["--root", "keys/root/root.age", "--out", out],
-            &["--passphrase-file", "passphrases"],
+            &["--as", "officer-1", "--passphrase-file", "passphrases"],
         ]
         .concat()
     };

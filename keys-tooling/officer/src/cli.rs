@@ -1,6 +1,7 @@
 //! What can be typed: verbs, flags and their help.
 
 pub(crate) mod contact;
+pub(crate) mod keys;
 
 use std::path::PathBuf;
 
@@ -39,16 +40,22 @@ pub(crate) enum Verb {
     Contact(contact::Contact),
     /// Sign a new version of the force's directory.
     #[command(subcommand)]
-    Directory(Directory),
+    Directory(keys::Directory),
     /// Verify bundles from the courier and take them into the vault. Opens no report.
     #[command(after_help = IMPORT)]
     Import(Import),
     /// Show one line for each report in the vault.
     #[command(after_help = LIST)]
     List(List),
+    /// Officers who come and officers who leave.
+    #[command(subcommand)]
+    Officers(keys::Officers),
     /// Show one report, as asked and answered.
     #[command(after_help = READ)]
     Read(Read),
+    /// Destroy the key of a week, and so make its reports unreadable for ever.
+    #[command(after_help = keys::RETIRE)]
+    Retire(keys::Retire),
 }
 
 const CEREMONY: &str = "Example:
@@ -97,37 +104,6 @@ pub(crate) struct Ceremony {
     /// A day of the first week, if not today.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) start: Option<Date>,
-    #[command(flatten)]
-    pub(crate) passphrases: PassphraseFile,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Directory {
-    /// Sign the next version, with more weeks of intake keys.
-    #[command(after_help = ISSUE, override_usage = "hafan-keys directory issue --add-weeks W --vault DIR --root FILE\n           --out FILE [OPTIONS]")]
-    Issue(Issue),
-}
-
-const ISSUE: &str = "Example:
-  hafan-keys directory issue --add-weeks 12 --vault ./vault \
-      --root ./root/root.age --out ./btp.directory
-
-Adds the new intake keys to the vault, wrapped to every officer, and signs the directory that names them. Give the file to the operator of the server.";
-
-#[derive(Args)]
-pub(crate) struct Issue {
-    /// How many weeks to add.
-    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u8).range(1..=53))]
-    pub(crate) add_weeks: u8,
-    /// The vault.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) vault: PathBuf,
-    /// The root key made by the ceremony, root.age.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) root: PathBuf,
-    /// Where to write the new directory.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) passphrases: PassphraseFile,
 }

@@ -98,6 +98,18 @@ impl Keyring {
         hafan_open::open_bytes(sealed, &[&self.officer])
     }
 
+    /// Every intake key of the vault with its file, each unwrapped anew; `None` is one that this officer cannot unwrap.
+    pub(crate) fn secrets(&self) -> Result<Vec<(Week, PathBuf, Option<Identity>)>, Failure> {
+        let all = self.weeks.iter().map(|(week, path)| {
+            let identity = unwrap(path, &self.officer).map_err(|why| {
+                let advice = "put the file back from the vault's newest copy, then try again";
+                Failure::new(Kind::No, why, advice)
+            })?;
+            Ok((*week, path.clone(), identity))
+        });
+        all.collect()
+    }
+
     /// Opens one report: in memory, with the intake key that it was sealed to.
     ///
     /// The envelope does not say which week's key that is: those nearest to the import come first.
@@ -110,23 +122,32 @@ impl Keyring {
         weeks.sort_by_key(|week| (week.distance(near), *week));
         let mut wrapped = 0;
         for week in weeks {
-            let Some(identity) = self.intake(week)? else {
+            let Some(identity) = self.week_key(week)? else {
                 wrapped += 1;
                 continue;
             };
-            match hafan_open::open_envelope(envelope, identity) {
-                Ok(padded) => return unpack(week, padded),
-                Err(OpenError::OtherKey) => {}
-                Err(why) => return Err(format!("it does not open: {why}")),
+            if let Some(opened) = open_with(envelope, identity, week)? {
+                return Ok(opened);
             }
         }
         Err(match wrapped {
-            0 => "its week's intake key is not in this vault".to_owned(),
+            0 => "the intake key of its week is not in this vault, or was retired".to_owned(),
             n => format!("no key opens it; {n} of the intake keys are not sealed to this officer"),
         })
     }
 
-    fn intake(&mut self, week: Week) -> Result<Option<&Identity>, String> {
+    /// Opens one report with the key of one week; `None` when it is of another.
+    pub(crate) fn open_with(&mut self, held: &Held, week: Week) -> Result<Option<Opened>, String> {
+        let submission = held.read()?;
+        let submission = Submission::parse(&submission).map_err(|why| why.to_string())?;
+        match self.week_key(week)? {
+            Some(identity) => open_with(submission.envelope.as_bytes(), identity, week),
+            None => Ok(None),
+        }
+    }
+
+    /// The intake key of a week; `None` when it is not sealed to this officer or not there.
+    pub(crate) fn week_key(&mut self, week: Week) -> Result<Option<&Identity>, String> {
         if !self.unwrapped.contains_key(&week) {
             let path = self
                 .weeks
@@ -140,6 +161,14 @@ impl Keyring {
             self.unwrapped.insert(week, identity);
         }
         Ok(self.unwrapped.get(&week).and_then(Option::as_ref))
+    }
+}
+
+fn open_with(envelope: &[u8], identity: &Identity, week: Week) -> Result<Option<Opened>, String> {
+    match hafan_open::open_envelope(envelope, identity) {
+        Ok(padded) => unpack(week, padded).map(Some),
+        Err(OpenError::OtherKey) => Ok(None),
+        Err(why) => Err(format!("it does not open: {why}")),
     }
 }
 
@@ -229,12 +258,23 @@ pub(crate) fn missing_weeks(vault: &Vault) -> Result<Vec<String>, Failure> {
     for directory in vault.directories()? {
         for key in &directory.contents().intake {
             let path = vault.path(vault::INTAKE).join(format!("{}.age", key.id));
-            if !path.is_file() {
+            if !path.is_file() && !is_retired(vault, &key.id) {
                 missing.insert(key.id.clone());
             }
         }
     }
     Ok(missing.into_iter().collect())
+}
+
+/// What says that the key of a week was destroyed, and does not lack.
+pub(crate) fn retired_path(vault: &Vault, week: &str) -> PathBuf {
+    vault.path(vault::INTAKE).join(format!("{week}.retired"))
+}
+
+/// Whether the key of a week was destroyed and no other was made for it.
+pub(crate) fn is_retired(vault: &Vault, week: &str) -> bool {
+    let key = vault.path(vault::INTAKE).join(format!("{week}.age"));
+    retired_path(vault, week).exists() && !key.exists()
 }
 
 /// The officers whose keys are in the vault.

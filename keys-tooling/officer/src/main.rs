@@ -9,6 +9,7 @@ mod ceremony;
 mod ceremony_record;
 mod cli;
 mod contact;
+mod destroy;
 mod failure;
 mod files;
 mod harden;
@@ -17,9 +18,12 @@ mod issue;
 mod keyring;
 mod keys;
 mod list;
+mod officers;
 mod passphrase;
 mod read;
 mod reference;
+mod retire;
+mod rotate;
 mod state;
 mod text;
 mod tty;
@@ -31,7 +35,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Directory, Verb};
+use crate::cli::keys::Directory;
+use crate::cli::{Cli, Verb};
 use crate::failure::{Failure, Kind, say};
 use crate::harden::Memory;
 
@@ -70,6 +75,8 @@ fn run(verb: &Verb) -> Result<ExitCode, Failure> {
         Verb::Directory(Directory::Issue(args)) => issue::run(args),
         Verb::Import(args) => import::run(args),
         Verb::List(args) => list::run(args),
+        Verb::Officers(verb) => officers::run(verb),
         Verb::Read(args) => read::run(args),
+        Verb::Retire(args) => retire::run(args),
     }
 }

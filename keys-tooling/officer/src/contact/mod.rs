@@ -10,6 +10,9 @@ mod request;
 mod reseal;
 mod shares;
 
+pub(crate) use reseal::shares_left;
+pub(crate) use shares::dir as shares_dir;
+
 use std::path::Path;
 use std::process::ExitCode;
 

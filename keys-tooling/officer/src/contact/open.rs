@@ -10,7 +10,7 @@ use hafan_open::shamir::Share;
 use hafan_record::{Event, Hex32};
 use zeroize::Zeroizing;
 
-use super::{Found, check_date, held_of, read_paper};
+use super::{Found, check_date, held_of, read_paper, shares};
 use crate::access;
 use crate::cli::contact::Open;
 use crate::failure::{Failure, Kind, print, say};
@@ -178,9 +178,7 @@ fn gather(papers: &Papers, found: &Found, keys: &Keyring) -> Result<Vec<Share>, 
 }
 
 fn share(approval: &Approval, found: &Found, keys: &Keyring) -> Result<Share, String> {
-    let digest = usize::from(approval.share)
-        .checked_sub(1)
-        .and_then(|at| found.seal.shares.get(at));
+    let digest = shares::digest(found, approval.share);
     let digest = digest.ok_or_else(|| format!("the report has no share {}", approval.share))?;
     let bytes = keys
         .open_sealed(&approval.sealed)

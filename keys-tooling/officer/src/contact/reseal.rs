@@ -97,9 +97,50 @@ fn pass_on(
         to: to.number(),
     };
     access::note(vault, from.signer(), event)?;
-    shares::keep(vault, held, own.number, to.number(), &sealed)?;
+    shares::keep(
+        vault,
+        held,
+        own.number,
+        (from.number(), to.number()),
+        &sealed,
+    )?;
     count(&mut outcome.passed_on);
     Ok(())
+}
+
+/// How the sealed contacts of the vault stand to one officer who leaves.
+#[derive(Default)]
+pub(crate) struct SharesLeft {
+    /// Reports with a sealed contact.
+    pub(crate) contacts: u64,
+    /// Those of them whose share this officer passed on.
+    pub(crate) passed_on: u64,
+    /// Reports that did not open.
+    pub(crate) unreadable: u64,
+}
+
+/// Counts them: opens each report in memory.
+pub(crate) fn shares_left(
+    vault: &Vault,
+    keys: &mut Keyring,
+    leaver: u16,
+) -> Result<SharesLeft, Failure> {
+    let mut left = SharesLeft::default();
+    for held in &vault.held()? {
+        let count = |of: &mut u64| *of = of.saturating_add(1);
+        let Ok(opened) = keys.open(held) else {
+            count(&mut left.unreadable);
+            continue;
+        };
+        if opened.contact.is_some() {
+            count(&mut left.contacts);
+            let passed_on = shares::passed_on(vault, held);
+            if passed_on.iter().any(|share| share.from == leaver) {
+                count(&mut left.passed_on);
+            }
+        }
+    }
+    Ok(left)
 }
 
 fn report(args: &Reseal, outcome: &Outcome) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! The shares of sealed contacts: those in the reports, and those in the vault that were passed on to a successor.
 //!
 //! ```text
-//! contact-shares/{h}/03-officer-6.age    share 3 of the report {h}, sealed to officer-6
+//! contact-shares/{h}/03-officer-2-to-officer-6.age    share 3 of the report {h}, sealed to officer-6 by officer-2
 //! ```
 
 use std::fs;
@@ -28,6 +28,14 @@ pub(super) struct Own {
     pub(super) number: u8,
 }
 
+/// A share that lies in the vault for a successor.
+pub(super) struct PassedOn {
+    number: u8,
+    pub(super) from: u16,
+    to: u16,
+    path: PathBuf,
+}
+
 /// Where the shares of a report lie that were passed on.
 pub(crate) fn dir(vault: &Vault, held: &Held) -> PathBuf {
     vault.path(CONTACT_SHARES).join(held.h.to_string())
@@ -50,21 +58,34 @@ pub(super) fn own(
             Err(why) => wrong = Some(format!("share {number} in the report: {why}")),
         }
     }
-    for (number, digest) in (1..).zip(&found.seal.shares) {
-        let path = dir(vault, held).join(name(number, keys.number()));
-        if !path.exists() {
+    for passed in passed_on(vault, held)
+        .into_iter()
+        .filter(|p| p.to == keys.number())
+    {
+        let Some(digest) = digest(found, passed.number) else {
             continue;
-        }
+        };
         let size_max = u64::try_from(SHARE_SIZE_BYTES_MAX).unwrap_or(u64::MAX);
-        let sealed =
-            files::read(&path, size_max).map_err(|e| format!("{}: {e}", path.display()))?;
+        let path = passed.path.display();
+        let sealed = files::read(&passed.path, size_max).map_err(|e| format!("{path}: {e}"))?;
         match open(keys, &sealed, digest) {
-            Ok(Some(share)) => return Ok(Some(Own { share, number })),
-            Ok(None) => wrong = Some(format!("{}: it is sealed to another key", path.display())),
-            Err(why) => wrong = Some(format!("{}: {why}", path.display())),
+            Ok(Some(share)) => {
+                return Ok(Some(Own {
+                    share,
+                    number: passed.number,
+                }));
+            }
+            Ok(None) => wrong = Some(format!("{path}: it is sealed to another key")),
+            Err(why) => wrong = Some(format!("{path}: {why}")),
         }
     }
     wrong.map_or(Ok(None), Err)
+}
+
+/// The digest that the report names for a share, counted from 1.
+pub(super) fn digest(found: &Found, number: u8) -> Option<&String> {
+    let at = usize::from(number).checked_sub(1)?;
+    found.seal.shares.get(at)
 }
 
 /// Opens one share; `None` when it is not sealed to this officer.
@@ -84,7 +105,7 @@ pub(super) fn keep(
     vault: &Vault,
     held: &Held,
     number: u8,
-    officer: u16,
+    (from, to): (u16, u16),
     sealed: &[u8],
 ) -> Result<(), Failure> {
     let dir = dir(vault, held);
@@ -95,26 +116,30 @@ pub(super) fn keep(
                 .map_err(|e| Failure::write(&folder, e))?;
         }
     }
-    let path = dir.join(name(number, officer));
+    let path = dir.join(format!("{number:02}-officer-{from}-to-officer-{to}.age"));
     files::replace(&path, sealed, Access::Owner).map_err(|e| Failure::write(&path, e))
 }
 
-/// The officers to whom shares of a report were passed on, by number.
-pub(crate) fn successors(vault: &Vault, held: &Held) -> Vec<u16> {
+/// The shares of a report that were passed on.
+pub(super) fn passed_on(vault: &Vault, held: &Held) -> Vec<PassedOn> {
     let Ok(entries) = fs::read_dir(dir(vault, held)) else {
         return Vec::new();
     };
-    let number = |entry: std::io::Result<fs::DirEntry>| {
-        let name = entry.ok()?.file_name();
-        let (_, officer) = name
-            .to_str()?
-            .strip_suffix(".age")?
-            .split_once("-officer-")?;
-        officer.parse().ok()
-    };
-    entries.filter_map(number).collect()
+    entries
+        .filter_map(|entry| PassedOn::of(entry.ok()?.path()))
+        .collect()
 }
 
-fn name(number: u8, officer: u16) -> String {
-    format!("{number:02}-officer-{officer}.age")
+impl PassedOn {
+    fn of(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".age")?;
+        let (number, officers) = name.split_once("-officer-")?;
+        let (from, to) = officers.split_once("-to-officer-")?;
+        Some(Self {
+            number: number.parse().ok()?,
+            from: from.parse().ok()?,
+            to: to.parse().ok()?,
+            path,
+        })
+    }
 }
