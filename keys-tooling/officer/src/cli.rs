@@ -204,3 +204,13 @@ pub(crate) struct PassphraseFile {
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_verb_is_one_that_clap_takes() {
+        super::Cli::command().debug_assert();
+    }
+}

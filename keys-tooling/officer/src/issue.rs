@@ -13,7 +13,7 @@ use crate::cli::keys::{Issue, OtherForce, Signing};
 use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, is_retired, today, unlock};
-use crate::keys::{self, made};
+use crate::keys::{self, made, must_be_free};
 use crate::passphrase::Passphrases;
 use crate::rotate;
 use crate::vault::{DIRECTORY, SMALL_SIZE_BYTES_MAX, Vault, damaged};
@@ -29,6 +29,9 @@ pub(crate) fn run(args: &Issue) -> Result<ExitCode, Failure> {
     let directory = vault.directory()?;
     let before = directory.contents();
     must_be_able(&args.signing, &vault, before)?;
+    if let Some(path) = &args.add_courier {
+        must_be_free(path)?;
+    }
     let wanted = wanted(args, before)?;
     let passphrases = Passphrases::from(args.signing.who.passphrases.passphrase_file.as_deref())?;
     let keys = Keyring::unlock(&vault, &args.signing.who.officer, &passphrases)?;
@@ -65,13 +68,7 @@ pub(crate) fn must_be_able(
     vault: &Vault,
     before: &Contents,
 ) -> Result<(), Failure> {
-    if args.out.symlink_metadata().is_ok() {
-        return Err(Failure::new(
-            Kind::Unsafe,
-            format!("{} is there already", args.out.display()),
-            "give the path of a file that is not there yet",
-        ));
-    }
+    must_be_free(&args.out)?;
     let seen = vault.tree().sequence();
     if seen > before.sequence {
         return Err(Failure::new(

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind};
+use crate::files;
 use crate::passphrase::Passphrases;
 use crate::vault::read_line;
 use crate::weeks::Week;
@@ -134,6 +135,25 @@ pub(crate) fn seal_to(secret: &[u8], officers: &[Recipient]) -> Result<Vec<u8>, 
 /// Locks a secret line with a passphrase.
 pub(crate) fn lock(secret: &str, passphrase: &SecretString) -> Result<Vec<u8>, Failure> {
     hafan_open::lock(secret.as_bytes(), passphrase).map_err(|e| made("a locked key").because(e))
+}
+
+/// Before anything is made or recorded: what is going to be given out has a folder to lie in, and nothing has its name.
+pub(crate) fn must_be_free(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::new(
+            Kind::Unsafe,
+            format!("{} is there already", path.display()),
+            "give the path of a file that is not there yet",
+        ));
+    }
+    if !files::parent(path).is_dir() {
+        return Err(Failure::new(
+            Kind::Unreadable,
+            format!("{} would lie in a folder that is not there", path.display()),
+            "make the folder, or give another path",
+        ));
+    }
+    Ok(())
 }
 
 /// A vkey, or the path of a file that holds one.

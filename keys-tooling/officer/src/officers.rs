@@ -101,8 +101,8 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
     tell(&consequences(args, &vault, &mut keys)?);
     if !args.yes {
         must_type(
-            &format!("Type {} to go on:", args.officer),
-            &args.officer,
+            &format!("Type {} to go on:", args.leaver),
+            &args.leaver,
             "nothing was changed",
             "give --yes",
         )?;
@@ -114,14 +114,14 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
         Event::OfficerRemoved { number, vkey },
     )?;
     rewrap(&keys, &contents.contact.recipients)?;
-    let locked = vault.path(OFFICERS).join(format!("{}.age", args.officer));
+    let locked = vault.path(OFFICERS).join(format!("{}.age", args.leaver));
     if locked.exists() {
         destroy::file(&locked).map_err(|e| Failure::write(&locked, e))?;
     }
     let next = publish(&vault, &root, &keys, contents, &signing.out)?;
     print(&format!(
         "{} is no longer an officer: no intake key in the vault is wrapped to them.\n{}",
-        args.officer,
+        args.leaver,
         summary(next.contents(), &signing.out)
     ))?;
     tell(&format!("\n{}", destroy::LIMITS));
@@ -130,7 +130,7 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
 
 /// The directory without one officer, and the key of that one.
 fn without(args: &Remove, before: &Contents) -> Result<(Contents, Verifier), Failure> {
-    if args.officer == args.signing.who.officer {
+    if args.leaver == args.signing.who.officer {
         return Err(Failure::new(
             Kind::Usage,
             "an officer cannot take themselves out",
@@ -138,8 +138,8 @@ fn without(args: &Remove, before: &Contents) -> Result<(Contents, Verifier), Fai
         ));
     }
     let at = before.officers.iter().position(|officer| {
-        parse_officer(&args.officer).is_some()
-            && officer_number(officer) == parse_officer(&args.officer)
+        parse_officer(&args.leaver).is_some()
+            && officer_number(officer) == parse_officer(&args.leaver)
     });
     let at = at.ok_or_else(|| {
         let officers = before.officers.iter().filter_map(officer_number);
@@ -202,7 +202,7 @@ fn removed(verifier: &Verifier) -> Result<(u16, Hex32), Failure> {
 
 /// Plainly: what the one who leaves can no longer do, what they still could, and what goes with them.
 fn consequences(args: &Remove, vault: &Vault, keys: &mut Keyring) -> Result<String, Failure> {
-    let officer = &args.officer;
+    let officer = &args.leaver;
     let number = parse_officer(officer).unwrap_or(0);
     let left = shares_left(vault, keys, number)?;
     let mut words = format!(

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Retire) -> Result<ExitCode, Failure> {
             recipient: Hex32::sha256(identity.to_recipient().to_string().as_bytes()),
         },
         // The record has it already: what an interruption left is taken away.
-        Err(_) if is_retired(&vault, &week.id()) => {
+        Err(_) if retired_path(&vault, &week.id()).exists() => {
             return finish(&vault, week, &named_after(&vault, week)?, &[]);
         }
         Ok(None) => {

@@ -108,7 +108,7 @@ Pass on their shares of sealed contacts first (contact reseal): only they can. S
 pub(crate) struct Remove {
     /// Who leaves, such as officer-2.
     #[arg(value_name = "OFFICER")]
-    pub(crate) officer: String,
+    pub(crate) leaver: String,
     /// How many officers together may open a sealed contact from now on, if not as many as before.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(1..=20))]
     pub(crate) quorum: Option<u8>,

@@ -7,12 +7,12 @@ use hafan_directory::Contents;
 use hafan_open::quorum::{Approval, Paper, Request};
 use hafan_record::{Event, Hex32};
 
-use super::{Found, check_date, held_of, must_be_free, read_paper, shares, write};
+use super::{Found, check_date, held_of, read_paper, shares, write};
 use crate::access;
 use crate::cli::contact::Approve;
 use crate::failure::{Failure, Kind, print};
 use crate::keyring::{Keyring, officer_number, today};
-use crate::keys::{made, seal_to};
+use crate::keys::{made, must_be_free, seal_to};
 use crate::passphrase::Passphrases;
 use crate::text;
 use crate::tty::tell;

@@ -141,15 +141,3 @@ fn check_date(asked_on: Date) -> Result<(), Failure> {
 fn write(path: &Path, note: &[u8]) -> Result<(), Failure> {
     files::write_new(path, note, Access::Owner).map_err(|e| Failure::write(path, e))
 }
-
-/// Before anything is recorded: there is nothing under the name that is going to be written.
-fn must_be_free(path: &Path) -> Result<(), Failure> {
-    if path.symlink_metadata().is_ok() {
-        return Err(Failure::new(
-            Kind::Unsafe,
-            format!("{} is there already", path.display()),
-            "give the path of a file that is not there yet",
-        ));
-    }
-    Ok(())
-}

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use hafan_open::quorum::{Paper, Request as Asked};
 use hafan_record::{Event, Hex32};
 
-use super::{Found, REQUEST_DAYS, must_be_free, write};
+use super::{Found, REQUEST_DAYS, write};
 use crate::access;
 use crate::cli::contact::Request;
 use crate::failure::{Failure, print};
 use crate::keyring::{Keyring, today};
-use crate::keys::made;
+use crate::keys::{made, must_be_free};
 use crate::passphrase::Passphrases;
 use crate::read::find;
 use crate::vault::Vault;
