@@ -67,7 +67,7 @@ fn failed(why: RecordError) -> Failure {
             Kind::Unsafe,
             "export the record (hafan-keys record export), give it to the auditors, and ask them how to go on",
         ),
-        RecordError::Gone { .. }
+        RecordError::Gone
         | RecordError::Head(_)
         | RecordError::Directory { .. }
         | RecordError::Entries

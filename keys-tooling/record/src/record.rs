@@ -79,11 +79,8 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// The folder is gone, or its head, and the copy of the head says that there were entries.
-    #[error("the access record is gone: it had {size} entries or more")]
-    Gone {
-        /// How many the copy of the head counts.
-        size: u64,
-    },
+    #[error("the access record is gone, or its head: the copy of the head is still there")]
+    Gone,
     /// The head does not count.
     #[error("the head of the access record is not right")]
     Head(#[from] HeadError),
@@ -175,6 +172,9 @@ impl Record {
         make_dir(&place.dir)?;
         let lock = lock(&place.dir)?;
         let material = Material::of_dir(&place.dir)?;
+        if pin.is_some() && material.head.is_none() {
+            return Err(RecordError::Gone);
+        }
         let mut officers = Officers::new();
         for (sequence, note) in &material.directories {
             let sequence = *sequence;
@@ -359,9 +359,6 @@ fn counted(
 ) -> Result<(Frontier, u64), RecordError> {
     let size = head.map_or(0, |head| head.size);
     let pinned = pin.map_or(0, |pin| pin.size);
-    if pinned > 0 && head.is_none() {
-        return Err(RecordError::Gone { size: pinned });
-    }
     if pinned > size {
         return Err(RecordError::SetBack {
             found: size,
