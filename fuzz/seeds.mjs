@@ -87,3 +87,20 @@ seed("request_signature", "courier", `hafan=${input}\nhafan=:${Buffer.alloc(64, 
 
 const paths = ["tile/0/000", "tile/entries/x001/x234/067", "tile/1/x001/234.p/12", "tile/63/999.p/255"];
 for (const [number, path] of paths.entries()) seed("tile_path", `path-${number}`, path);
+
+for (const name of readdirSync(join(vectors, "shamir"))) {
+  const { shares } = JSON.parse(readFileSync(join(vectors, "shamir", name), "utf8"));
+  const pieces = shares.map((share) => Buffer.from(share, "hex")).filter((share) => share.length < 256);
+  seed("shares", name, Buffer.concat(pieces.flatMap((share) => [Buffer.from([share.length]), share])));
+}
+
+const digest = "ab".repeat(32);
+const reason = { code: "safeguarding", words: null };
+const ask = { force: "btp", report: digest, officer: 1, entry: 7, asked_on: "2026-11-24", reason };
+seed("contact_paper", "request", `hafan contact request v1\n${JSON.stringify(ask)}\n`);
+const give = { force: "btp", report: digest, request: digest, officer: 2, share: 2, approved_on: "2026-11-24" };
+const approval = { ...give, reason: { code: "other", words: "gofynnodd hi" }, sealed: header.toString("base64") };
+seed("contact_paper", "approval", `hafan contact approval v1\n${JSON.stringify(approval)}\n`);
+
+const answers = [{ id: "contact-name", question: "Pwy ydych chi?", answer: "Siân\n\u001b[2J" }];
+seed("contact_details", "one", JSON.stringify({ version: 1, force: "btp", language: "cy", answers }));

@@ -228,7 +228,7 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 13] = [
+const PARSERS: [(&str, &str); 17] = [
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
     ("age_header", "header::split("),
@@ -242,6 +242,10 @@ const PARSERS: [(&str, &str); 13] = [
     ("tile_path", "parse::<hafan_tlog::TilePath>"),
     ("bundle", "BundleReader::open("),
     ("request_signature", "verify("),
+    ("contact_paper", "Paper::parse("),
+    ("contact_details", "Details::parse("),
+    ("shares", "Share::from_bytes("),
+    ("shares", "combine("),
 ];
 
 #[test]

@@ -13,7 +13,7 @@ use crate::cli::keys::{Issue, OtherForce, Signing};
 use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, is_retired, today, unlock};
-use crate::keys::{self, made, must_be_free};
+use crate::keys::{self, give_out, made, must_be_free};
 use crate::passphrase::Passphrases;
 use crate::rotate;
 use crate::vault::{DIRECTORY, SMALL_SIZE_BYTES_MAX, Vault, damaged};
@@ -145,7 +145,7 @@ pub(crate) fn publish(
     // The keys are in the vault already: now it names them, and only then is the directory given out.
     let path = vault.path(DIRECTORY);
     files::replace(&path, &note, Access::Owner).map_err(|e| Failure::write(&path, e))?;
-    files::write_new(out, &note, Access::Everyone).map_err(|e| {
+    give_out(out, &note, Access::Everyone).map_err(|e| {
         Failure::new(
             Kind::Unreadable,
             format!(
@@ -241,7 +241,7 @@ fn add_courier(path: &Path, contents: &mut Contents) -> Result<String, Failure> 
     });
     let name = format!("courier-{}", numbers.max().unwrap_or(0).saturating_add(1));
     let (signer, line) = keys::new_signer(&format!("hafan/{}/{name}", contents.force))?;
-    files::write_new(path, line.as_bytes(), Access::Owner).map_err(|e| Failure::write(path, e))?;
+    give_out(path, line.as_bytes(), Access::Owner).map_err(|e| Failure::write(path, e))?;
     contents.couriers.push(signer.verifier());
     Ok(name)
 }

@@ -1,5 +1,6 @@
 //! New keys, and the files that hold them.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind};
-use crate::files;
+use crate::files::{self, Access};
 use crate::passphrase::Passphrases;
 use crate::vault::read_line;
 use crate::weeks::Week;
@@ -154,6 +155,14 @@ pub(crate) fn must_be_free(path: &Path) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Writes what is given out: whole under its name, or nothing at all.
+pub(crate) fn give_out(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    files::replace(path, bytes, access).inspect_err(|_| {
+        // What is left is in nobody's way: the next run clears it.
+        drop(files::remove_if_there(&files::beside(path, ".partial")));
+    })
 }
 
 /// A vkey, or the path of a file that holds one.

@@ -8,3 +8,4 @@ mod office;
 mod officers;
 mod reseal;
 mod retire;
+mod stock;

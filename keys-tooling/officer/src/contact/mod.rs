@@ -27,6 +27,7 @@ use crate::cli::contact::Contact;
 use crate::failure::{Failure, Kind};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, Opened, today};
+use crate::keys::give_out;
 use crate::reference::Reference;
 use crate::vault::Held;
 
@@ -139,5 +140,5 @@ fn check_date(asked_on: Date) -> Result<(), Failure> {
 
 /// Writes what is handed on. It holds nothing in the clear, and is nobody else's business.
 fn write(path: &Path, note: &[u8]) -> Result<(), Failure> {
-    files::write_new(path, note, Access::Owner).map_err(|e| Failure::write(path, e))
+    give_out(path, note, Access::Owner).map_err(|e| Failure::write(path, e))
 }
