@@ -175,6 +175,8 @@ fn each_pull_brings_what_is_new_and_the_vault_takes_all_of_it_in_turn() {
         let mut import = Command::new(server.binaries().keys());
         import.args(["import", "--json", "--vault"]);
         import.arg(server.layout().vault(FORCE));
+        import.args(["--as", "officer-1", "--passphrase-file"]);
+        import.arg(server.layout().passphrases(FORCE));
         import.args(
             bundles
                 .iter()

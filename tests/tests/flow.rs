@@ -166,21 +166,12 @@ fn the_officers_work_makes_no_socket_and_needs_no_network() {
     };
     let vault = layout.vault(FORCE);
     let (bundle, vault) = (bundles[0].to_str().unwrap(), vault.to_str().unwrap());
-    run("import", &mut traced(&["import", bundle, "--vault", vault])).unwrap();
     let passphrases = layout.passphrases(FORCE);
-    run(
-        "list",
-        &mut traced(&[
-            "list",
-            "--vault",
-            vault,
-            "--as",
-            "officer-1",
-            "--passphrase-file",
-            passphrases.to_str().unwrap(),
-        ]),
-    )
-    .unwrap();
+    let who = ["--vault", vault, "--as", "officer-1", "--passphrase-file"];
+    let who = [who.as_slice(), &[passphrases.to_str().unwrap()]].concat();
+    for verb in [["import", bundle].as_slice(), &["list"]] {
+        run("hafan-keys", &mut traced(&[verb, &who].concat())).unwrap();
+    }
     let trace = fs::read_to_string(&trace_path).unwrap();
     assert!(
         trace.contains("exited with 0"),
@@ -328,7 +319,9 @@ fn import(binaries: &Binaries, layout: &Layout, bundle: &Path) -> Command {
         .arg("import")
         .arg(bundle)
         .arg("--vault")
-        .arg(layout.vault(FORCE));
+        .arg(layout.vault(FORCE))
+        .args(["--as", "officer-1", "--passphrase-file"])
+        .arg(layout.passphrases(FORCE));
     command
 }
 

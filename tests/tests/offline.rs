@@ -23,9 +23,9 @@ use hafan_tlog::Verifier;
 #[test]
 fn what_was_missing_is_named_and_can_be_filled_in() {
     let drill = Drill::new(&["un", "dau"]);
-    drill.fails(&["import", "withheld.tar", "--vault", "vault"], 1, "");
+    drill.fails(&import("withheld.tar", "vault"), 1, "");
     let tree_before = tree(&drill, "vault");
-    let filled = drill.ok(&["import", "bundle.tar", "--vault", "vault"]);
+    let filled = drill.ok(&import("bundle.tar", "vault"));
     assert!(
         filled.contains("1 report that had been missing"),
         "{filled}"
@@ -36,7 +36,7 @@ fn what_was_missing_is_named_and_can_be_filled_in() {
     );
     assert_eq!(tree(&drill, "vault"), tree_before);
     assert_eq!(drill.ok(&as_officer(&["list"])).lines().count(), 3);
-    let again = drill.ok(&["import", "bundle.tar", "--vault", "vault"]);
+    let again = drill.ok(&import("bundle.tar", "vault"));
     assert!(again.contains("Nothing was changed"), "{again}");
 
     let key = walk(&drill.path("vault/intake")).into_iter().min().unwrap();
@@ -55,7 +55,7 @@ fn what_was_missing_is_named_and_can_be_filled_in() {
 #[test]
 fn more_weeks_keep_the_old_ones_and_their_reports_open() {
     let drill = Drill::new(&["wythnos un"]);
-    drill.ok(&["import", "bundle.tar", "--vault", "vault"]);
+    drill.ok(&import("bundle.tar", "vault"));
     let old = walk(&drill.path("vault/intake"));
     let root: Verifier = fs::read_to_string(drill.path("keys/root/root.vkey"))
         .unwrap()
@@ -94,7 +94,7 @@ fn more_weeks_keep_the_old_ones_and_their_reports_open() {
     let tree = r#"{"version":1,"force":"btp","directory_sequence":1,"logs":[]}"#;
     fs::write(drill.path("other/tree.json"), tree).unwrap();
     drill.write_bundle_to(&["wythnos newydd"], 4);
-    drill.ok(&["import", "bundle.tar", "--vault", "other"]);
+    drill.ok(&import("bundle.tar", "other"));
     let newest = &after.intake[4].id;
     let mut other = as_officer(&["list"]);
     other[2] = "other";
@@ -159,7 +159,7 @@ fn a_full_disk_is_said_and_leaves_nothing_half_written() {
 mkdir small && mount -t tmpfs -o size=96k none small
 cp -r vault small/vault
 before=$(cat small/vault/tree.json)
-code=0; "$KEYS" import bundle.tar --vault small/vault 2>said || code=$?
+code=0; "$KEYS" import bundle.tar --vault small/vault --as officer-1 --passphrase-file passphrases 2>said || code=$?
 [ "$code" = 3 ] && grep -q "cannot write" said && grep -q "has room" said
 [ "$before" = "$(cat small/vault/tree.json)" ]
 rm -r small/vault
@@ -191,6 +191,12 @@ const AS_OFFICER: [&str; 6] = [
     "--passphrase-file",
     "passphrases",
 ];
+
+/// Takes a bundle into a vault, by officer-1.
+fn import<'a>(bundle: &'a str, vault: &'a str) -> Vec<&'a str> {
+    let who = ["--vault", vault, "--as", "officer-1"];
+    [["import", bundle].as_slice(), &who, &AS_OFFICER[4..]].concat()
+}
 
 fn as_officer<'a>(verb: &[&'a str]) -> Vec<&'a str> {
     [verb, &AS_OFFICER].concat()
@@ -252,7 +258,7 @@ fn what_was_sealed_is_what_officers_read_and_no_call_touches_the_network() {
         "--passphrase-file",
         "passphrases",
     ]);
-    let imported = traced(&["import", "bundle.tar", "--vault", "vault"]);
+    let imported = traced(&import("bundle.tar", "vault"));
     assert!(
         imported.contains("2 reports, 6 decoys, 0 not whole"),
         "{imported}"
@@ -300,25 +306,13 @@ fn refusals_are_said_with_their_exit_code_and_change_nothing() {
         &fs::read(drill.path("bundle.tar")).unwrap()[..9000],
     )
     .unwrap();
-    drill.fails(
-        &["import", "cut.tar", "--vault", "vault"],
-        1,
-        "nothing was taken in",
-    );
-    drill.fails(
-        &["import", "bundle.tar", "--vault", "keys"],
-        2,
-        "is not a vault",
-    );
-    drill.fails(
-        &["import", "none.tar", "--vault", "vault"],
-        3,
-        "cannot read",
-    );
+    drill.fails(&import("cut.tar", "vault"), 1, "nothing was taken in");
+    drill.fails(&import("bundle.tar", "keys"), 2, "is not a vault");
+    drill.fails(&import("none.tar", "vault"), 3, "cannot read");
     assert_eq!(fs::read(drill.path("vault/tree.json")).unwrap(), before);
 
-    drill.fails(&["import", "withheld.tar", "--vault", "vault"], 1, "");
-    let again = drill.run(&["import", "withheld.tar", "--vault", "vault"]);
+    drill.fails(&import("withheld.tar", "vault"), 1, "");
+    let again = drill.run(&import("withheld.tar", "vault"));
     assert!(
         String::from_utf8(again.stdout)
             .unwrap()
@@ -395,25 +389,25 @@ fn an_import_killed_at_any_moment_leaves_the_vault_as_it_was_or_done() {
     let drill = Drill::new(&["un", "dau", "tri", "pedwar", "pump"]);
     copy(&drill.path("vault"), &drill.path("whole"));
     let start = Instant::now();
-    drill.ok(&["import", "bundle.tar", "--vault", "whole"]);
+    drill.ok(&import("bundle.tar", "whole"));
     let took = start.elapsed();
     let (before, after) = (tree(&drill, "vault"), tree(&drill, "whole"));
     assert_ne!(before, after);
     for round in 0..20_u32 {
         let vault = format!("vault-{round}");
         copy(&drill.path("vault"), &drill.path(&vault));
-        let mut import = drill
-            .command(&["import", "bundle.tar", "--vault", &vault])
+        let mut running = drill
+            .command(&import("bundle.tar", &vault))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         std::thread::sleep(took.max(Duration::from_millis(20)) * round / 20);
-        import.kill().unwrap();
-        import.wait().unwrap();
+        running.kill().unwrap();
+        running.wait().unwrap();
         let found = tree(&drill, &vault);
         assert!(found == before || found == after, "round {round}");
-        drill.ok(&["import", "bundle.tar", "--vault", &vault]);
+        drill.ok(&import("bundle.tar", &vault));
         assert_eq!(tree(&drill, &vault), after);
         let name = BundleName {
             year: YEAR,

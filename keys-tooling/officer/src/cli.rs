@@ -2,6 +2,8 @@
 
 pub(crate) mod contact;
 pub(crate) mod keys;
+mod places;
+pub(crate) mod record;
 
 use std::path::PathBuf;
 
@@ -53,6 +55,9 @@ pub(crate) enum Verb {
     /// Show one report, as asked and answered.
     #[command(after_help = READ)]
     Read(Read),
+    /// The access record: who opened what, and why.
+    #[command(subcommand)]
+    Record(record::Record),
     /// Destroy the key of a week, and so make its reports unreadable for ever.
     #[command(after_help = keys::RETIRE)]
     Retire(keys::Retire),

@@ -21,6 +21,7 @@ mod list;
 mod officers;
 mod passphrase;
 mod read;
+mod record;
 mod reference;
 mod retire;
 mod rotate;
@@ -37,8 +38,8 @@ use clap::Parser as _;
 
 use crate::cli::keys::Directory;
 use crate::cli::{Cli, Verb};
-use crate::failure::{Failure, Kind, say};
-use crate::harden::Memory;
+use crate::failure::{Failure, say};
+use crate::harden::{Folders, Memory};
 
 /// Wipes whatever is freed: `serde_json` leaves scratch copies of the strings it unescapes, and growing
 /// buffers leave their old selves behind, all of which may hold words of a report.
@@ -47,8 +48,7 @@ static WIPING: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli.verb) {
+    match run() {
         Ok(code) => code,
         Err(failure) => {
             say(&failure.to_string());
@@ -57,19 +57,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(verb: &Verb) -> Result<ExitCode, Failure> {
-    let memory = harden::process().map_err(|e| {
-        Failure::new(
-            Kind::Unsafe,
-            "core dumps cannot be switched off, and they could hold secrets",
-            "run this on a system that lets a program switch off its core dumps",
-        )
-        .because(std::io::Error::from(e))
-    })?;
+fn run() -> Result<ExitCode, Failure> {
+    // Before the arguments are read, which may come from anybody.
+    let memory = harden::process()?;
+    let cli = Cli::parse();
     if memory == Memory::MaySwap {
         say("note: this machine may write memory to its swap space. Switch it off: swapoff -a");
     }
-    match verb {
+    if harden::folders(&cli.verb.places())? == Folders::Open {
+        say("note: this system cannot keep the program to its folders (it has no Landlock, or an old one)");
+    }
+    match &cli.verb {
         Verb::Ceremony(args) => ceremony::run(args),
         Verb::Contact(verb) => contact::run(verb),
         Verb::Directory(Directory::Issue(args)) => issue::run(args),
@@ -77,6 +75,7 @@ fn run(verb: &Verb) -> Result<ExitCode, Failure> {
         Verb::List(args) => list::run(args),
         Verb::Officers(verb) => officers::run(verb),
         Verb::Read(args) => read::run(args),
+        Verb::Record(verb) => record::run(verb),
         Verb::Retire(args) => retire::run(args),
     }
 }

@@ -76,7 +76,9 @@ pub(super) fn travel(layout: &Layout, binaries: &Binaries, address: SocketAddr) 
                 .arg("import")
                 .arg(bundle)
                 .arg("--vault")
-                .arg(layout.vault(journey.force)),
+                .arg(layout.vault(journey.force))
+                .args(["--as", "officer-1", "--passphrase-file"])
+                .arg(layout.passphrases(journey.force)),
         )?;
     }
     run_command(

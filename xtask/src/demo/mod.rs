@@ -131,7 +131,7 @@ Hafan is running, with demonstration keys. It is not a police service.
 After sending a report, carry it to the officers (an epoch is 2 seconds):
 
   {courier} pull --server http://{address} --force {force} --key {key} --root {root} --out {stick}
-  {keys} import {stick}/bundle-*.tar --vault {vault}
+  {keys} import {stick}/bundle-*.tar --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} list --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} read REF --vault {vault} --as officer-1 --passphrase-file {passphrases}
 
