@@ -15,7 +15,7 @@ use hafan_record::{Event, Hex32};
 use hafan_tlog::Signer;
 
 use crate::access;
-use crate::cli::Import;
+use crate::cli::{Import, Who};
 use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
@@ -25,18 +25,37 @@ use crate::text;
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
-    let vault = Vault::open(&args.who.vault)?;
-    let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let mut officer = Officer {
+        who: &args.who,
+        passphrases: Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?,
+        keys: None,
+    };
     let mut is_whole = true;
     for bundle in in_order(&args.bundles) {
-        is_whole &= import(args, keys.signer(), bundle)?;
+        is_whole &= import(args, &mut officer, bundle)?;
     }
     Ok(if is_whole {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(1)
     })
+}
+
+/// Who takes the bundles in. Asked for the passphrase when the first one is right and has something new, and not before.
+struct Officer<'a> {
+    who: &'a Who,
+    passphrases: Passphrases,
+    keys: Option<Keyring>,
+}
+
+impl Officer<'_> {
+    fn signer(&mut self, vault: &Vault) -> Result<&Signer, Failure> {
+        let keys = match self.keys.take() {
+            Some(keys) => keys,
+            None => Keyring::unlock(vault, &self.who.officer, &self.passphrases)?,
+        };
+        Ok(self.keys.insert(keys).signer())
+    }
 }
 
 /// Bundles named as the courier names them go by year and first leaf, so that `bundle-*.tar` is right however the shell
@@ -51,7 +70,7 @@ fn in_order(bundles: &[PathBuf]) -> Vec<&PathBuf> {
 }
 
 /// Takes one bundle in; says whether all of it is whole.
-fn import(args: &Import, signer: &Signer, path: &Path) -> Result<bool, Failure> {
+fn import(args: &Import, officer: &mut Officer<'_>, path: &Path) -> Result<bool, Failure> {
     let vault = Vault::open(&args.who.vault)?;
     let _lock = vault.lock()?;
     let file = File::open(path).map_err(|e| Failure::read(path, e))?;
@@ -66,7 +85,7 @@ fn import(args: &Import, signer: &Signer, path: &Path) -> Result<bool, Failure> 
         .map_err(|why| refused(path, why))?;
     let lacking = lacking(&vault, &bundle)?;
     if bundle.taken().is_some() || !lacking.is_empty() {
-        access::note(&vault, signer, imported(&bundle))?;
+        access::note(&vault, officer.signer(&vault)?, imported(&bundle))?;
     }
     let mut outcome = Outcome {
         name: bundle.name(),

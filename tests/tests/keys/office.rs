@@ -284,7 +284,8 @@ pub(crate) fn seal_contact(contact: &str, contents: &Contents) -> (SealedContact
     (SealedContact { contact, shares }, digests)
 }
 
-fn pack(told: &Told, contents: &Contents) -> Padded {
+/// A report as it is sealed to one of the directory's weeks.
+pub(crate) fn pack(told: &Told, contents: &Contents) -> Padded {
     let sealed = told.contact.map(|contact| seal_contact(contact, contents));
     let seal = sealed.as_ref().map(|(_, digests)| {
         serde_json::json!({"threshold": contents.contact.threshold, "shares": digests})
