@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use crate::ceremony_record::Record;
 use crate::cli::Ceremony;
-use crate::failure::{Failure, Kind, counted, print, say};
+use crate::failure::{Failure, Kind, counted, say};
 use crate::files::{self, Access};
 use crate::keyring::today;
 use crate::keys::{self, made};
 use crate::passphrase::{CHARACTERS_MIN, Passphrases};
-use crate::tty::{must_type, tell};
+use crate::tty::{must_type, show, tell};
 use crate::vault::{BUNDLES, DIRECTORY, FORCE, INTAKE, OFFICERS, ROOT, TREE};
 use crate::weeks::Week;
 use crate::words::Fingerprint;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Ceremony) -> Result<ExitCode, Failure> {
         }
     };
     places.finish()?;
-    print(&record.summary(&places.out, &places.vault))?;
+    show(&record.summary(&places.out, &places.vault))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,12 +10,13 @@ use jiff::ToSpan as _;
 
 use crate::access;
 use crate::cli::keys::{Issue, OtherForce, Signing};
-use crate::failure::{Failure, Kind, counted, print};
+use crate::failure::{Failure, Kind, counted};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, is_retired, today, unlock};
 use crate::keys::{self, give_out, made, must_be_free};
 use crate::passphrase::Passphrases;
 use crate::rotate;
+use crate::tty::show;
 use crate::vault::{DIRECTORY, SMALL_SIZE_BYTES_MAX, Vault, damaged};
 use crate::weeks::Week;
 use crate::words::Fingerprint;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Issue) -> Result<ExitCode, Failure> {
     {
         text.push_str(&format!("New: {}  {}\n", key.id, fingerprint(key)));
     }
-    print(&text)?;
+    show(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,7 +170,7 @@ pub(crate) fn summary(contents: &Contents, out: &Path) -> String {
         .as_ref()
         .map_or_else(|| "no other force".to_owned(), Force::to_string);
     format!(
-        "Directory {} of {}: {}, valid until {}; {}, quorum {}; {};\nreports on its own people go to {other}.\n\
+        "Directory {} of {}: {}, valid until {}; {}, quorum {}; {}; reports on its own people go to {other}.\n\
          Give {} to the operator of the server.\n",
         contents.sequence,
         contents.force,

@@ -13,14 +13,14 @@ use crate::access;
 use crate::cli::keys::{Add, Officers, Remove};
 use crate::contact::shares_left;
 use crate::destroy;
-use crate::failure::{Failure, Kind, counted, print, say};
+use crate::failure::{Failure, Kind, counted, say};
 use crate::files::{self, Access};
 use crate::issue::{must_be_able, publish, summary, unlock_root};
 use crate::keyring::{Keyring, numbers, officer_number, parse_officer};
 use crate::keys;
 use crate::passphrase::{CHARACTERS_MIN, Passphrases};
 use crate::rotate::{must_open_all, rewrap};
-use crate::tty::{must_type, tell};
+use crate::tty::{must_type, show, tell};
 use crate::vault::{OFFICERS, Vault};
 use crate::words::Fingerprint;
 
@@ -72,7 +72,7 @@ fn add(args: &Add) -> Result<ExitCode, Failure> {
     contents.officers.push(officer.verifier.clone());
     rewrap(&keys, &contents.contact.recipients)?;
     let next = publish(&vault, &root, &keys, contents, &signing.out)?;
-    print(&format!(
+    show(&format!(
         "officer-{number} can open every report whose key is in the vault. Write this into the book of the ceremony:\n  \
          to open: {}\n  to sign: {}\n{}",
         Fingerprint::of(officer.recipient.as_str()).words(),
@@ -119,7 +119,7 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
         destroy::file(&locked).map_err(|e| Failure::write(&locked, e))?;
     }
     let next = publish(&vault, &root, &keys, contents, &signing.out)?;
-    print(&format!(
+    show(&format!(
         "{} is no longer an officer: no intake key in the vault is wrapped to them.\n{}",
         args.leaver,
         summary(next.contents(), &signing.out)
@@ -212,8 +212,9 @@ fn consequences(args: &Remove, vault: &Vault, keys: &mut Keyring) -> Result<Stri
     );
     if left.contacts > 0 {
         words.push_str(&format!(
-            "Sealed contacts: {} with one. Shares of {officer} were passed on for {}, and not for {}: there, one officer fewer can \
-             give a share (unless {officer} had none). Only {officer} can pass them on, before leaving: contact reseal.\n",
+            "Sealed contacts: {} with one. {officer} has passed on the shares of {}. With the other {}, the share of {officer}, if \
+             there is one, is lost: one officer fewer can approve. Only {officer} can pass it on, and only now: stop here, and \
+             use contact reseal.\n",
             counted(left.contacts, "report"),
             left.passed_on,
             left.contacts.saturating_sub(left.passed_on),

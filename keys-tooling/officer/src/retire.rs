@@ -22,7 +22,7 @@ use crate::passphrase::Passphrases;
 use crate::reference::Reference;
 use crate::state::State;
 use crate::text;
-use crate::tty::{must_type, tell};
+use crate::tty::{must_type, show, tell};
 use crate::vault::{Held, INTAKE, SMALL_SIZE_BYTES_MAX, Vault};
 use crate::weeks::Week;
 
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Retire) -> Result<ExitCode, Failure> {
         }
     };
     let reports = reports(&vault, &mut keys, week)?;
-    show(&vault, week, &reports)?;
+    foretell(&vault, week, &reports)?;
     if !args.yes {
         must_type(
             &format!(
@@ -116,7 +116,7 @@ fn finish(
     }
     files::sync_dir(&vault.path(INTAKE)).map_err(|e| Failure::write(&vault.path(INTAKE), e))?;
     let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
-    print(&format!(
+    show(&format!(
         "The key of {} is destroyed: {} of the vault. Nothing in the vault opens that week.\n",
         week.id(),
         counted(count, "file"),
@@ -182,7 +182,7 @@ fn reports(vault: &Vault, keys: &mut Keyring, week: Week) -> Result<Reports, Fai
     Ok(reports)
 }
 
-fn show(vault: &Vault, week: Week, reports: &Reports) -> Result<(), Failure> {
+fn foretell(vault: &Vault, week: Week, reports: &Reports) -> Result<(), Failure> {
     let unread = u64::try_from(reports.unread.len()).unwrap_or(u64::MAX);
     let all = reports.read.saturating_add(unread);
     let mut shown = format!(

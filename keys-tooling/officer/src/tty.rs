@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
-use crate::failure::{Failure, Kind, say};
+use crate::failure::{Failure, Kind, print, say};
 use crate::text;
 
 /// What the narrowest usual terminal shows.
@@ -18,6 +18,11 @@ const ANSWER_SIZE_BYTES_MAX: u64 = 1024;
 /// Tells the person something in whole sentences, wrapped to the terminal.
 pub(crate) fn tell(words: &str) {
     say(text::block(words, 0, COLUMNS).trim_end_matches('\n'));
+}
+
+/// Shows an outcome in whole sentences, wrapped to the terminal, where scripts read.
+pub(crate) fn show(words: &str) -> Result<(), Failure> {
+    print(&text::block(words.trim_end_matches('\n'), 0, COLUMNS))
 }
 
 /// Goes on when `wanted` is typed, and ends everything when it is not.

@@ -89,7 +89,7 @@ fn a_successor_approves_with_the_share_of_one_who_left() {
     office.fails(&open(&["a2", "a4"]), 1, "both say that theirs is share 2");
     let said = office.ok(&remove("officer-2", "officer-1", "without"));
     assert!(
-        said.contains("were passed on for 1, and not for 0"),
+        said.contains("has passed on the shares of 1. With the other 0"),
         "{said}"
     );
     office.fails(

@@ -10,12 +10,12 @@ use hafan_record::{Event, Hex32};
 use super::{Found, check_date, held_of, read_paper, shares, write};
 use crate::access;
 use crate::cli::contact::Approve;
-use crate::failure::{Failure, Kind, print};
+use crate::failure::{Failure, Kind};
 use crate::keyring::{Keyring, officer_number, today};
 use crate::keys::{made, must_be_free, seal_to};
 use crate::passphrase::Passphrases;
 use crate::text;
-use crate::tty::tell;
+use crate::tty::{show, tell};
 use crate::vault::Vault;
 
 pub(crate) fn run(args: &Approve) -> Result<ExitCode, Failure> {
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Approve) -> Result<ExitCode, Failure> {
         .sign(keys.signer())
         .map_err(|e| made("the approval").because(e))?;
     write(&args.out, &note)?;
-    print(&format!(
+    show(&format!(
         "Approved; entry {entry} of the access record says so.\nGive {} to officer-{}, who alone can open it. \
          It takes {} approvals.\n",
         args.out.display(),

@@ -8,11 +8,12 @@ use hafan_record::{Event, Hex32};
 use super::{Found, REQUEST_DAYS, write};
 use crate::access;
 use crate::cli::contact::Request;
-use crate::failure::{Failure, print};
+use crate::failure::Failure;
 use crate::keyring::{Keyring, today};
 use crate::keys::{made, must_be_free};
 use crate::passphrase::Passphrases;
 use crate::read::find;
+use crate::tty::show;
 use crate::vault::Vault;
 
 pub(crate) fn run(args: &Request) -> Result<ExitCode, Failure> {
@@ -42,10 +43,10 @@ pub(crate) fn run(args: &Request) -> Result<ExitCode, Failure> {
         .sign(keys.signer())
         .map_err(|e| made("the request").because(e))?;
     write(&args.out, &note)?;
-    print(&format!(
+    show(&format!(
         "Asked for the sealed contact of report {reference}; entry {entry} of the access record says so.\n\
          Give {} to the other officers. {} of {} have to approve it (you may be one of them), within {REQUEST_DAYS} days:\n\
-         \n  hafan-keys contact approve {} --reason … --vault … --as …  --out …\n",
+         \n    hafan-keys contact approve {} --reason … --vault … --as … --out …\n",
         args.out.display(),
         found.seal.threshold,
         found.seal.shares.len(),

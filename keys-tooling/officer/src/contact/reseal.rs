@@ -10,11 +10,11 @@ use hafan_record::{Event, Hex32};
 use super::{Found, shares};
 use crate::access;
 use crate::cli::contact::Reseal;
-use crate::failure::{Failure, Kind, counted, print, say};
+use crate::failure::{Failure, Kind, counted, say};
 use crate::keyring::Keyring;
 use crate::keys::seal_to;
 use crate::passphrase::Passphrases;
-use crate::tty::tell;
+use crate::tty::{show, tell};
 use crate::vault::{Held, Vault};
 
 /// How the reports stand afterwards.
@@ -145,7 +145,7 @@ pub(crate) fn shares_left(
 
 fn report(args: &Reseal, outcome: &Outcome) -> Result<(), Failure> {
     let Reseal { from, to, .. } = args;
-    print(&format!(
+    show(&format!(
         "Passed on from {from} to {to}: the shares of {}. Each is in the access record.\n",
         counted(outcome.passed_on, "report")
     ))?;
