@@ -100,21 +100,21 @@ fn tricks_with_archives_are_refused_by_name() {
     let (office, stick) = sent();
     let field = |at: usize, bytes: &'static [u8]| {
         with_members(&stick, |members| {
-            set_field(&mut members[5].header, at, bytes)
+            set_field(&mut members[5].header, at, bytes);
         })
     };
     let named = |name: &str| {
         let mut bytes = [0; 100];
         bytes[..name.len()].copy_from_slice(name.as_bytes());
         with_members(&stick, |members| {
-            set_field(&mut members[5].header, 0, &bytes)
+            set_field(&mut members[5].header, 0, &bytes);
         })
     };
     let many = with_members(&stick, |members| {
         members.extend((0..10_000).map(|n| member(&format!("more/{n}"), b"")));
     });
     let huge = with_members(&stick, |members| {
-        set_field(&mut members[0].header, 124, b"77777777777\0")
+        set_field(&mut members[0].header, 124, b"77777777777\0");
     });
     refused(
         &office,
@@ -249,7 +249,7 @@ fn directories_and_checkpoints_of_others_are_refused_by_name() {
             (
                 "a year that is no log of the force",
                 with_head(&stick, |h| {
-                    h.checkpoint = elsewhere.clone().unwrap().sign(&stranger)
+                    h.checkpoint = elsewhere.clone().unwrap().sign(&stranger);
                 }),
                 "does not verify",
             ),
@@ -385,7 +385,7 @@ fn entries_and_epochs_that_do_not_fit_are_refused_by_name() {
             (
                 "a submission of no leaf",
                 with_members(&stick, |m| {
-                    m.push(member(&format!("blobs/{}", "ab".repeat(32)), b"x"))
+                    m.push(member(&format!("blobs/{}", "ab".repeat(32)), b"x"));
                 }),
                 "belongs to no leaf",
             ),
@@ -472,7 +472,7 @@ fn a_leaf_that_is_not_whole_is_named_and_the_rest_is_readable() {
                 m[5] = member(
                     std::str::from_utf8(&m[5].header[..70]).unwrap(),
                     &m[5].data[..100],
-                )
+                );
             },
             "leaf 0",
         ),

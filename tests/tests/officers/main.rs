@@ -6,5 +6,6 @@
 mod office;
 
 mod hostile_bundles;
+mod hostile_reports;
 
 mod stick;
