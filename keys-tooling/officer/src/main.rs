@@ -65,7 +65,9 @@ fn run() -> Result<ExitCode, Failure> {
         say("note: this machine may write memory to its swap space. Switch it off: swapoff -a");
     }
     if harden::folders(&cli.verb.places())? == Folders::Open {
-        say("note: this system cannot keep the program to its folders (it has no Landlock, or an old one)");
+        say(
+            "note: this system cannot keep the program to its folders (it has no Landlock, or an old one)",
+        );
     }
     match &cli.verb {
         Verb::Ceremony(args) => ceremony::run(args),
