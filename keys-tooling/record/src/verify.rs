@@ -12,7 +12,7 @@ use hafan_tlog::{Frontier, Hash, Verifier, leaf_hash};
 
 use crate::finding::{Finding, Notice};
 use crate::head::Head;
-use crate::material::Material;
+use crate::material::{Material, bound};
 use crate::officers::Officers;
 use crate::record::is_torn;
 use crate::statement::Entry;
@@ -220,34 +220,38 @@ impl Walk {
 
     /// Judges what follows the last entry that the head counts.
     fn ending(&mut self, tail: &[u8], head: Option<&Head>, lines: &[&[u8]]) {
-        let counted = head.map_or(0, |head| head.size);
-        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        let beyond = count.saturating_sub(counted);
-        let is_last_torn = lines.last().is_some_and(|line| is_torn(line, true));
-        if head.is_none() && count > 1 {
-            // Said already: the head is missing or is not right.
+        let size = head.map_or(0, |head| head.size);
+        let count = bound(lines.len());
+        let beyond = count.saturating_sub(size);
+        if (head.is_none() && count > 1) || (beyond == 0 && tail.is_empty()) {
+            // Without a head that counts, that is what was found.
             return;
         }
-        if beyond > 1
-            || (beyond == 1 && !tail.is_empty())
-            || !(tail.is_empty() || is_torn(tail, false))
-        {
-            self.findings.push(Finding::Beyond { size: counted });
-        } else if !tail.is_empty() {
-            self.notices.push(Notice::Torn {
-                size: u64::try_from(tail.len()).unwrap_or(u64::MAX),
-                after: counted,
-            });
-        } else if beyond == 1 && is_last_torn {
-            self.findings.retain(
-                |finding| !matches!(finding, Finding::Changed { number, .. } if *number == count),
-            );
-            self.notices.push(Notice::Torn {
-                size: u64::try_from(lines.last().map_or(0, |line| line.len())).unwrap_or(u64::MAX),
-                after: counted,
-            });
-        } else if beyond == 1 && self.findings.is_empty() {
-            self.notices.push(Notice::Pending { number: count });
+        let torn = match lines.last() {
+            Some(line) if beyond == 1 && tail.is_empty() => {
+                is_torn(line, true).then_some(line.len())
+            }
+            Some(_) | None => (beyond == 0 && is_torn(tail, false)).then_some(tail.len()),
+        };
+        let is_entry = beyond == 1
+            && tail.is_empty()
+            && self.last.as_ref().is_some_and(|last| last.number == count);
+        if is_entry {
+            if self.findings.is_empty() {
+                self.notices.push(Notice::Pending { number: count });
+            }
+            return;
+        }
+        // What follows was never counted: it is not an entry that was changed.
+        self.findings.retain(
+            |finding| !matches!(finding, Finding::Changed { number, .. } if *number > size),
+        );
+        match torn {
+            Some(torn) => self.notices.push(Notice::Torn {
+                size: bound(torn),
+                after: size,
+            }),
+            None => self.findings.push(Finding::Beyond { size }),
         }
     }
 

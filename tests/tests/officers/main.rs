@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "other drills use the rest")]
 mod office;
 
+mod access;
 mod hostile_bundles;
 mod hostile_reports;
 
