@@ -1,5 +1,5 @@
 //! Starts the oracles that verify a log with code that is not ours: Go's `x/mod/sumdb` and the Python
-//! package `tlog-scales`.
+//! package `tlog-scales`; and an access record, with `securesystemslib` besides.
 //!
 //! A test includes this file with `#[path = "../oracles/mod.rs"] mod oracles;`. When a tool is
 //! missing it fails and says what to install; it never passes over. It needs the package index once,
@@ -42,6 +42,16 @@ pub(crate) fn verify_log(
         go: verdict(go.args(&arguments)),
         python: verdict(python.args(&arguments)),
     }
+}
+
+/// Has Python's `securesystemslib` and `tlog-scales` verify an access record: a file of tests/vectors/record, or an export.
+pub(crate) fn verify_record(record: &Path) -> Result<String, String> {
+    let mut python = Command::new(&Oracles::build().python_path);
+    verdict(
+        python
+            .arg(source_dir().join("python/verify_record.py"))
+            .arg(record),
+    )
 }
 
 /// The two programs, ready to run.

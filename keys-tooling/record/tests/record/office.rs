@@ -1,10 +1,5 @@
 //! A force, its root key, its officers, and a record in a folder of its own.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper of a test fails as loudly as the test"
-)]
-
 use std::path::PathBuf;
 
 use hafan_directory::{Contact, Contents, Directory, Force, IntakeKey, Recipient};

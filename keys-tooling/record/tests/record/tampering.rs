@@ -1,15 +1,8 @@
 //! Whatever is done to a record is named, by entry; and nothing is appended to it then.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper of a test fails as loudly as the test"
-)]
-
-mod common;
-
 use std::fs;
 
-use common::{Office, joined, opened};
+use crate::office::{Office, joined, opened};
 use hafan_record::{
     Context, Finding, KnownHead, Material, Record, RecordError, Verification, verify,
 };
@@ -205,7 +198,7 @@ fn an_entry_that_its_own_officer_signed_anew_is_named() {
 fn strangers_and_officers_of_other_directories_are_named() {
     let office = Office::new();
     office.fill(2);
-    let stranger = common::signer("hafan/btp/officer-4", 99);
+    let stranger = crate::office::signer("hafan/btp/officer-4", 99);
     let mut record = office.open().unwrap();
     let refused = record
         .append(&stranger, &office.context(), opened(1))
@@ -216,8 +209,10 @@ fn strangers_and_officers_of_other_directories_are_named() {
     ));
     drop(record);
     // A directory that another root signed does not make them one.
-    let theirs = common::directory(2, &[&stranger, &office.officers[0]]);
-    let note = theirs.sign(&common::signer("hafan/btp/root", 7)).unwrap();
+    let theirs = crate::office::directory(2, &[&stranger, &office.officers[0]]);
+    let note = theirs
+        .sign(&crate::office::signer("hafan/btp/root", 7))
+        .unwrap();
     let mut material = office.material();
     material.directories.insert(2, note);
     assert!(matches!(
@@ -238,7 +233,7 @@ fn strangers_and_officers_of_other_directories_are_named() {
 fn an_officer_who_left_signs_no_more_and_what_they_signed_still_counts() {
     let office = Office::new();
     office.fill(3);
-    let directory = common::directory(2, &[&office.officers[0], &office.officers[1]]);
+    let directory = crate::office::directory(2, &[&office.officers[0], &office.officers[1]]);
     let note = directory.sign(&office.root).unwrap();
     let context = Context {
         directory: &directory,

@@ -1,16 +1,9 @@
 //! A loss of power at any step of an append: what was acknowledged stays, and the next append goes on.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper of a test fails as loudly as the test"
-)]
-
-mod common;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use common::{Office, joined};
+use crate::office::{Office, joined};
 use hafan_record::{Notice, RecordError, verify};
 
 /// What an append leaves at each step, made from the states before and after it.
