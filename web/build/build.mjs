@@ -21,8 +21,9 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { webDir, formStrings, publicForce, readForces, readQuestions, readStrings, readSupport } from "./content.mjs";
+import { webDir, formStrings, publicForce, readForces, readStrings, readSupport } from "./content.mjs";
 import { buildPages } from "./pages.mjs";
+import { readQuestions } from "./questions.mjs";
 import { buildScripts } from "./scripts.mjs";
 import { buildStyles } from "./styles.mjs";
 
@@ -38,13 +39,13 @@ export function hashedName(name, bytes) {
   return name.replace(/(\.[a-z]+)$/, `-${hash}$1`);
 }
 
-export async function build({ out, roots = {}, kind = "demo", forcesDir, supportText }) {
+export async function build({ out, roots = {}, kind = "demo", forcesDir, supportText, questionsText }) {
   if (kind !== "demo" && kind !== "production") {
     throw new Error(`kind is "${kind}"; want demo or production`);
   }
   const strings = readStrings();
   const forces = readForces(roots, forcesDir, kind);
-  const questions = readQuestions();
+  const questions = readQuestions(strings, questionsText);
   const support = readSupport(forces, supportText);
 
   mkdirSync(join(webDir, ".build"), { recursive: true });

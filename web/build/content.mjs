@@ -72,11 +72,6 @@ function checkTwins(table, path) {
   return table;
 }
 
-/** The question set; each question's own words must be there for the routes it is asked on. */
-export function readQuestions() {
-  return JSON.parse(readFileSync(join(webDir, "content", "questions.json"), "utf8"));
-}
-
 /** People to talk to, each checked; `forces` are those that an entry may name. */
 export function readSupport(forces, text = readFileSync(join(webDir, "content", "support.json"), "utf8")) {
   const entries = JSON.parse(text);
@@ -135,10 +130,11 @@ function parseForce(text, file) {
 
 /** What the form's script needs to know of a force: nothing that is not public. */
 export function publicForce(force) {
-  const { id, name, promise, numbers, collection, root_key, triage } = force;
+  const { id, name, place, promise, numbers, collection, root_key, triage } = force;
   return {
     id,
     name,
+    place,
     triage,
     promise: { id: promise.id, en: promise.en, cy: promise.cy },
     numbers: { phone: numbers.phone, text: numbers.text, relay: numbers.relay },

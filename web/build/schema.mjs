@@ -4,18 +4,25 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Ajv from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
 
 const contentDir = fileURLToPath(new URL("../content", import.meta.url));
-const ajv = new Ajv({ allErrors: true, strict: true });
+const options = { allErrors: true, strict: true };
+const ajv = new Ajv(options);
+const ajv2020 = new Ajv2020(options);
 const checks = new Map();
 
 /** Throws an error that names `file` and every place in `value` that `schema` (a file of content/) does not allow. */
 export function checkSchema(schema, file, value) {
-  if (!checks.has(schema)) checks.set(schema, ajv.compile(JSON.parse(readFileSync(join(contentDir, schema), "utf8"))));
+  if (!checks.has(schema)) checks.set(schema, compile(JSON.parse(readFileSync(join(contentDir, schema), "utf8"))));
   const check = checks.get(schema);
   if (check(value)) return;
   const said = new Set(check.errors.map((error) => `${placeOf(error, value)} ${wanted(error)}`));
   throw new Error(`${file}: ${[...said].join("; ")}`);
+}
+
+function compile(schema) {
+  return (schema.$schema?.includes("2020-12") ? ajv2020 : ajv).compile(schema);
 }
 
 /** `promise.cy`, or for a list `entry "childline": hours`. */

@@ -1,12 +1,11 @@
-// The form: which section is shown, what was answered, when it is sealed and sent.
+// The form: which page is shown, where it goes next, when it is sealed and sent.
 //
 // Contract with the demo and the tests (stable; add freely):
-// - A question's first control has the question's id: #r1, #r2, #c1, #a1, #n2, #n3. Radios carry their value, as in
-//   content/questions.json: r1 self | other-agrees | other-unaware | witness; r2 a force's id | unsure;
-//   c1 none | contact | supporter. n2 and n3 are asked only after contact or supporter.
-// - One button each, shown when it can be used: data-testid = continue, skip, send, again, to-answers, return, support,
-//   back, leave. `[data-language="en"]` and `[data-language="cy"]` change the language.
-// - `[data-section="…"]` is shown for r1, r2, c1, a1, n2, n3, check, before, sending, failed, blocked, sent, support;
+// - A field's first control has the field's id: #r1, #a1, #p2-name; a date's are #a4-date-day, -month, -year. Radios and
+//   checkboxes carry the codes of content/questions.json; r2 a force's id, online, abroad or unsure.
+// - One button each, shown when it can be used: data-testid = continue, skip, send, again, to-answers, return, more,
+//   to-check, support, back, leave. `[data-language="en"]` and `[data-language="cy"]` change the language.
+// - `[data-section="…"]` is shown for each page and for check, before, sending, failed, blocked, sent, support;
 //   the last stop has data-testid="sent", and data-testid="failed" and "blocked" are the kind refusals.
 //
 // Moving between sections asks the network for nothing and changes neither address, title nor history. Answers live in
@@ -14,25 +13,43 @@
 
 import allForces from "virtual:forces";
 import questionSet from "virtual:questions";
-import { Keys, todayUtc } from "./keys.ts";
+import type { Telling } from "./answers.ts";
+import { contactOf, draftOf } from "./answers.ts";
+import { summaryOf } from "./check.ts";
+import { Controls, firstControl } from "./controls.ts";
+import { isDate } from "./dates.ts";
+import { progressWords } from "./files-view.ts";
+import { FileChanged } from "./files.ts";
 import type { KeyState } from "./keys.ts";
-import type { Answers, Force, Question } from "./questions.ts";
-import { asked, forceOf, isAnswered, routeOf, titleOf } from "./questions.ts";
-import type { Answer, Report } from "./report.ts";
-import { TooLong, newThread, pack } from "./report.ts";
+import { Keys, todayUtc } from "./keys.ts";
+import type { Force, Given, Page } from "./questions.ts";
+import { asked, forceOf, hasSubstance, isAnswered, isGiven, routeOf, shownFields } from "./questions.ts";
+import { Reading } from "./reading.ts";
+import { TooLong, contactFits, fits, newThread } from "./report.ts";
 import type { Sealer } from "./sealer.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
 import type { Submission } from "./submit.ts";
 import { submit } from "./submit.ts";
-import type { Action, Row } from "./view.ts";
-import { byId, fill, showAnswers, showError, showHelp, showSection, speak } from "./view.ts";
+import type { Action } from "./view.ts";
+import {
+  byId,
+  clearError,
+  fill,
+  showAnswers,
+  showError,
+  showHelp,
+  showList,
+  showProblem,
+  showSection,
+  speak,
+} from "./view.ts";
 
-const { questions } = questionSet;
+const { pages } = questionSet;
 
-/** Starts the form; returns what wipes it. */
-export function startForm(sealer: Sealer): () => void {
-  const form = new Form(sealer);
+/** Starts the form; returns what wipes it. `sent` is called when nothing that was typed is left to protect. */
+export function startForm(sealer: Sealer, sent: () => void): () => void {
+  const form = new Form(sealer, sent);
   form.start();
   return () => form.wipe();
 }
@@ -43,21 +60,18 @@ function triageForce(): Force {
   return force;
 }
 
-function controlsOf({ id }: Question): (HTMLInputElement | HTMLTextAreaElement)[] {
-  return [
-    ...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>(`[data-section="${id}"] [name="${id}"]`),
-  ];
-}
-
 class Form {
   readonly #sealer: Sealer;
+  readonly #told: () => void;
   readonly #keys: Keys;
+  readonly #reading: Reading;
+  readonly #controls: Controls;
   readonly #ended = new AbortController();
-  readonly #skipped = new Set<string>();
+  readonly #visited = new Set<string>();
   readonly #thread = newThread();
   #language: Language = document.documentElement.lang === "cy" ? "cy" : "en";
-  #section = "r1";
-  #before_support = "r1";
+  #section = pages[0]?.id ?? "check";
+  #before_support = this.#section;
   #isChanging = false;
   #isHidden = false;
   #submission: { readonly force: string; readonly bytes: Submission } | null = null;
@@ -65,9 +79,12 @@ class Form {
   #blocked: KeyState["kind"] = "unreachable";
   #failure = "form.failed.line";
 
-  constructor(sealer: Sealer) {
+  constructor(sealer: Sealer, sent: () => void) {
     this.#sealer = sealer;
+    this.#told = sent;
     this.#keys = new Keys(allForces, sealer);
+    this.#reading = new Reading(this.#keys, allForces);
+    this.#controls = new Controls(pages, () => this.#changed());
   }
 
   start(): void {
@@ -80,7 +97,7 @@ class Form {
     this.#keys.keep(this.#ended.signal).catch(() => undefined); // The state of each key tells what is missing.
     byId("form").hidden = false;
     for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) button.hidden = false;
-    this.#show("r1");
+    this.#show(this.#section);
   }
 
   /** Clears every answer from the document and ends all work. */
@@ -91,123 +108,128 @@ class Form {
   }
 
   #forget(): void {
-    for (const question of questions) {
-      for (const control of controlsOf(question)) {
-        if (control instanceof HTMLInputElement && control.type === "radio") control.checked = false;
-        else control.value = "";
-      }
-    }
-    this.#skipped.clear();
+    this.#controls.wipe();
+    this.#visited.clear();
     this.#submission = null;
-    byId("answers").replaceChildren();
+    clearError();
+    for (const id of ["answers", "identify", "sent-contact"]) byId(id).replaceChildren();
     fill("fingerprint", "");
   }
 
   // -------------------------------------------------------------- what is answered
 
-  #answers(): Answers {
-    const given = new Map<string, string>();
-    for (const question of questions) {
-      for (const control of controlsOf(question)) {
-        const isUnchosen = control instanceof HTMLInputElement && control.type === "radio" && !control.checked;
-        if (!isUnchosen && control.value !== "") given.set(question.id, control.value);
-      }
-    }
-    return { given, skipped: this.#skipped };
+  #telling(given = this.#controls.read()): Telling {
+    return { questions: questionSet, forces: allForces, given, language: this.#language, visited: this.#visited };
   }
 
-  #force(): Force | null {
-    return forceOf(allForces, questions, this.#answers());
+  #path(given: Given): Page[] {
+    return asked(pages, given, given.get("length") === "short").filter(
+      ({ id }) => id !== "s1" || this.#reading.canSeal,
+    );
   }
 
-  /** The answer in the words that were shown, or null. */
-  #shownAnswer(question: Question, answers: Answers): string | null {
-    const value = answers.given.get(question.id);
-    if (value === undefined || !isAnswered(answers, question.id)) return null;
-    if (question.kind !== "radios") return value;
-    const control = controlsOf(question).find((radio) => radio.value === value);
-    const label = control === undefined ? null : document.querySelector(`label[for="${control.id}"]`);
-    return label?.textContent?.trim() ?? value;
+  /** The force of the place, and the one that reads the report, which is another when police are involved. */
+  #forces(given: Given): { readonly place: Force | null; readonly reader: Force | null } {
+    const place = forceOf(allForces, pages, given);
+    return { place, reader: place === null ? null : this.#reading.readerOf(place, given.get("r3") === "yes") };
   }
 
-  #report(force: Force): Report {
-    const answers = this.#answers();
-    const route = routeOf(questions, answers);
-    const language = this.#language;
-    return {
-      question_set: questionSet.set,
-      language,
-      route,
-      force: force.id,
-      promise: { id: force.promise.id, text: force.promise[language] },
-      written_on: localDate(),
-      answers: asked(questions, answers).map((question): Answer => {
-        const answer = this.#shownAnswer(question, answers);
-        return { id: question.id, question: titleOf(question, route, language), answer, skipped: answer === null };
-      }),
-      flags: [],
-      thread: this.#thread,
-      adds_to: null,
-    };
+  /** What keeps these answers from being sent: the page to go back to and what to say there. */
+  #missing(given: Given): { readonly page: string; readonly key: string } | null {
+    const open = this.#path(given).find((page) => page.required === true && !isAnswered(page, given));
+    if (open !== undefined) return { page: open.id, key: `q.${open.base}.required` };
+    if (!hasSubstance(this.#path(given), given)) return { page: "a1", key: "form.wrong.nothing" };
+    return null;
   }
 
   // -------------------------------------------------------------- moving
 
   #show(section: string): void {
     this.#section = section;
+    const page = pages.find(({ id }) => id === section);
+    if (page !== undefined) this.#controls.refresh(page, this.#controls.read());
     this.#speak();
-    const isQuestion = questions.some(({ id }) => id === section);
-    const isOptional = questions.some(({ id, required }) => id === section && !required);
-    const actions: Record<string, readonly Action[]> = {
-      check: ["continue"],
-      before: ["send"],
-      sending: [],
-      failed: ["again", "to-answers"],
-      blocked: this.#blocked === "no-root" ? ["to-answers"] : ["again", "to-answers"], // A new build brings that key.
-      sent: [],
-      support: ["return"],
-    };
-    const own: readonly Action[] = isOptional ? ["continue", "skip"] : ["continue"];
-    showSection(
-      section,
-      actions[section] ?? own,
-      section !== "r1" && (isQuestion || section === "check" || section === "before"),
-    );
-    showHelp(["support", "failed", "blocked"].includes(section), this.#force());
+    showSection(section, this.#actions(section, page), section !== pages[0]?.id && this.#hasBack(section, page));
+    showHelp(["support", "failed", "blocked"].includes(section), this.#forces(this.#controls.read()).reader);
     for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) {
       button.hidden = section === "support" || section === "sending";
     }
   }
 
+  #actions(section: string, page: Page | undefined): readonly Action[] {
+    if (page !== undefined) return page.kind === "info" || page.required === true ? ["continue"] : ["continue", "skip"];
+    const actions: Record<string, readonly Action[]> = {
+      check: ["continue"],
+      before: ["send"],
+      failed: ["again", "to-answers"],
+      blocked: this.#blocked === "no-root" ? ["to-answers"] : ["again", "to-answers"], // A new build brings that key.
+      support: ["return"],
+    };
+    return actions[section] ?? [];
+  }
+
+  #hasBack(section: string, page: Page | undefined): boolean {
+    return page !== undefined || section === "check" || section === "before";
+  }
+
+  #changed(): void {
+    const page = pages.find(({ id }) => id === this.#section);
+    if (page !== undefined) this.#controls.refresh(page, this.#controls.read());
+    this.#offer();
+  }
+
+  /** Once enough is there, every page can be the last. */
+  #offer(): void {
+    const given = this.#controls.read();
+    const page = pages.find(({ id }) => id === this.#section);
+    byId("offer").hidden = page === undefined || page.part === "start" || this.#missing(given) !== null;
+  }
+
   /** All words that depend on language, route, force or state, anew. */
   #speak(): void {
-    const answers = this.#answers();
+    const given = this.#controls.read();
     const language = this.#language;
     const pageForce = allForces.find(({ id }) => window.location.pathname.startsWith(`/${id}/`));
-    const force = this.#sent?.force ?? this.#force() ?? pageForce ?? triageForce();
+    const { place, reader } = this.#forces(given);
+    const force = this.#sent?.force ?? reader ?? pageForce ?? triageForce();
     byId("hide-text").dataset["t"] = this.#isHidden ? "form.check.show" : "form.check.hide";
-    speak(language, routeOf(questions, answers), force, triageForce());
-    if (this.#section === "check") this.#speakCheck(answers);
-    byId("before-promise").hidden = answers.given.get("c1") !== "none";
+    const threshold = this.#reading.threshold;
+    speak(language, { route: routeOf(pages, given), force, triage: triageForce(), threshold });
+    this.#controls.speak(language);
+    this.#offer();
+    if (this.#section === "check") this.#speakCheck(given);
+    byId("before-promise").hidden = given.get("c1") !== "none";
+    this.#speakReader(place, reader, given);
     byId("failed-why").textContent = text(language, this.#failure);
-    byId("blocked-why").textContent = text(
-      language,
-      `form.blocked.${this.#blocked === "ready" ? "unreachable" : this.#blocked}`,
-    );
+    const why = this.#blocked === "ready" ? "unreachable" : this.#blocked;
+    byId("blocked-why").textContent = text(language, `form.blocked.${why}`);
     byId("blocked-date").textContent = this.#blocked === "expired" ? shownDate(language) : "";
     byId("blocked-kept").hidden = this.#blocked === "no-root";
     byId("blocked-still").textContent = "";
     if (this.#sent !== null) this.#speakSent(this.#sent.contact, this.#sent.isReachable, force);
   }
 
-  #speakCheck(answers: Answers): void {
-    const route = routeOf(questions, answers);
-    const rows = asked(questions, answers).map((question): Row => {
-      const answer = this.#shownAnswer(question, answers);
-      return { id: question.id, question: titleOf(question, route, this.#language), answer };
+  /** Who reads it, and why, when a person who works for the police is involved. */
+  #speakReader(place: Force | null, reader: Force | null, given: Given): void {
+    const isPolice = given.get("r3") === "yes" && place !== null && reader !== null;
+    byId("before-police").hidden = !isPolice;
+    if (!isPolice) return;
+    const key = place.id === reader.id ? "form.before.same" : "form.before.other";
+    byId("before-police").textContent = text(this.#language, key, {
+      force: reader.name[this.#language],
+      place: place.name[this.#language],
     });
-    byId("unreachable").hidden = answers.given.get("c1") === "none" || isAnswered(answers, "n3");
-    showAnswers(this.#language, rows, this.#isHidden);
+  }
+
+  #speakCheck(given: Given): void {
+    const summary = summaryOf(this.#path(given), this.#telling(given), this.#controls.files());
+    byId("unreachable").hidden = !summary.isUnreachable;
+    showAnswers(this.#language, summary.groups, this.#isHidden);
+    showList("identify", summary.identifying);
+    byId("identify-none").hidden = summary.identifying.length > 0;
+    byId("check-size").textContent = summary.size;
+    const full = asked(pages, given, false);
+    byId("more").hidden = full.every(({ id, kind }) => kind !== "question" || this.#visited.has(id));
   }
 
   #speakSent(contact: string, isReachable: boolean, force: Force): void {
@@ -241,19 +263,30 @@ class Form {
     }
     const action = target?.closest<HTMLElement>("[data-action]");
     // A submit button reaches #act through the form, as the Enter key does.
-    if (action != null && action.getAttribute("type") !== "submit") this.#act(action.dataset["action"] ?? "");
+    if (action != null && action.getAttribute("type") !== "submit") {
+      this.#act(action.dataset["action"] ?? "", Number(action.dataset["number"] ?? "0"));
+    }
   }
 
-  #act(action: string): void {
+  #act(action: string, number = 0): void {
+    const page = pages.find(({ id }) => id === this.#section);
     switch (action) {
       case "continue":
-        this.#continue();
+        this.#continue(page);
         break;
       case "skip":
-        this.#skip();
+        this.#skip(page);
         break;
       case "back":
         this.#back();
+        break;
+      case "add-row":
+        if (page !== undefined) this.#controls.addRow(page);
+        this.#changed();
+        break;
+      case "remove-row":
+        if (page !== undefined) this.#controls.removeRow(page, number);
+        this.#changed();
         break;
       case "support":
         this.#before_support = this.#section;
@@ -266,9 +299,15 @@ class Form {
         this.#isHidden = !this.#isHidden;
         this.#speak();
         break;
+      case "to-check":
+        if (page !== undefined) this.#toCheck(page);
+        break;
       case "to-answers":
         this.#isChanging = false;
-        this.#show(this.#firstOpen() ?? "check");
+        this.#show("check");
+        break;
+      case "more":
+        this.#more();
         break;
       case "send":
         void this.#send();
@@ -279,52 +318,83 @@ class Form {
     }
   }
 
-  #continue(): void {
-    const question = questions.find(({ id }) => id === this.#section);
-    if (question === undefined) {
+  #continue(page: Page | undefined): void {
+    if (page === undefined) {
       void this.#beforeSending();
       return;
     }
-    const answers = this.#answers();
-    if (question.required && !isAnswered(answers, question.id)) {
-      showError(this.#language, question.id, `q.${question.id}.required`);
-      return;
-    }
-    if (question.kind !== "radios" && this.#isTooLong()) {
-      showError(this.#language, question.id, "q.a1.long");
-      return;
-    }
-    if (isAnswered(answers, question.id)) this.#skipped.delete(question.id);
-    else this.#skipped.add(question.id);
-    void this.#forward(question);
+    if (this.#hasError(page)) return;
+    this.#visited.add(page.id);
+    void this.#forward(page);
   }
 
-  #skip(): void {
-    const question = questions.find(({ id }) => id === this.#section);
-    if (question === undefined) return;
-    for (const control of controlsOf(question)) control.value = "";
-    this.#skipped.add(question.id);
-    void this.#forward(question);
+  /** Says what stands in the way of leaving a page with what is on it. */
+  #hasError(page: Page): boolean {
+    const given = this.#controls.read();
+    if (page.required === true && !isAnswered(page, given)) {
+      showError(this.#language, `q.${page.base}.required`, page.id);
+      return true;
+    }
+    const wrong = shownFields(page, given).find(
+      ({ id, kind }) => kind === "date" && isGiven(given, id) && !isDate(String(given.get(id))),
+    );
+    if (wrong !== undefined) {
+      showError(this.#language, "form.wrong.date", wrong.id, firstControl(page, wrong.id));
+      return true;
+    }
+    const file = this.#controls.fileError(page);
+    if (file !== null) {
+      showError(this.#language, file.key, file.id);
+      return true;
+    }
+    if (this.#fits()) return false;
+    showProblem(this.#language, "form.wrong.long", page.fields[0]?.id ?? "main-content");
+    return true;
   }
 
-  async #forward(question: Question): Promise<void> {
-    if (question.options === "forces") {
-      const state = await this.#keyState();
+  #skip(page: Page | undefined): void {
+    if (page === undefined) return;
+    this.#controls.clear(page);
+    this.#visited.add(page.id);
+    void this.#forward(page);
+  }
+
+  #toCheck(page: Page): void {
+    if (this.#hasError(page)) return;
+    if (isAnswered(page, this.#controls.read())) this.#visited.add(page.id);
+    this.#isChanging = false;
+    this.#show("check");
+  }
+
+  /** Back into the questions that were not asked: on the long way, whatever was chosen before. */
+  #more(): void {
+    const length = document.querySelector<HTMLInputElement>('[name="length"][value="full"]');
+    if (length !== null) length.checked = true;
+    const given = this.#controls.read();
+    const next = asked(pages, given, false).find(({ id, kind }) => kind === "question" && !this.#visited.has(id));
+    this.#isChanging = false;
+    this.#show(next?.id ?? "check");
+  }
+
+  async #forward(page: Page): Promise<void> {
+    if (page.part === "start") {
+      const state = await this.#readerState();
       // A line that is down may come back while the person writes; a wrong key will not be used in any case.
-      if (state.kind !== "ready" && state.kind !== "unreachable") {
+      if (state !== null && state.kind !== "ready" && state.kind !== "unreachable") {
         this.#block(state.kind);
         return;
       }
     }
-    if (this.#isChanging) {
-      const open = this.#firstOpen();
-      this.#isChanging = open !== null;
-      this.#show(open ?? "check");
-      return;
-    }
-    const path = asked(questions, this.#answers());
-    const next = path[path.findIndex(({ id }) => id === question.id) + 1];
-    this.#show(next?.id ?? "check");
+    if (this.#section !== page.id) return; // Gone elsewhere meanwhile.
+    const path = this.#path(this.#controls.read());
+    const behind = path.slice(path.findIndex(({ id }) => id === page.id) + 1);
+    // After a change the way leads back to the answers, past what it brings with it.
+    const next = this.#isChanging
+      ? behind.find(({ id, kind }) => kind === "question" && !this.#visited.has(id))
+      : behind[0];
+    const isNew = next !== undefined && (!this.#isChanging || dependsOn(next, page));
+    if (!isNew) this.#isChanging = false;
+    this.#show(isNew ? next.id : "check");
   }
 
   #back(): void {
@@ -333,59 +403,56 @@ class Form {
       this.#show("check");
       return;
     }
-    const path = asked(questions, this.#answers()).map(({ id }) => id);
-    const steps = [...path, "check", "before"];
-    this.#show(steps[steps.indexOf(this.#section) - 1] ?? "r1");
+    const steps = [...this.#path(this.#controls.read()).map(({ id }) => id), "check", "before"];
+    const before = steps.slice(0, Math.max(steps.indexOf(this.#section), 0));
+    // From the answers it leads to the last page that was seen, not to one that was passed over.
+    const seen = this.#section === "check" ? before.filter((id) => this.#visited.has(id)) : before;
+    this.#show(seen.at(-1) ?? pages[0]?.id ?? "check");
   }
 
-  /** The first question of the path that was neither answered nor skipped. */
-  #firstOpen(): string | null {
-    const answers = this.#answers();
-    const open = asked(questions, answers).find(({ id }) => !isAnswered(answers, id) && !this.#skipped.has(id));
-    return open?.id ?? null;
-  }
-
-  #isTooLong(): boolean {
-    try {
-      pack(this.#report(this.#force() ?? triageForce())).fill(0);
-      return false;
-    } catch (error) {
-      if (error instanceof TooLong) return true;
-      throw error;
-    }
+  /** Whether report and sealed contact have room for what was written. */
+  #fits(): boolean {
+    const telling = this.#telling();
+    const force = this.#forces(telling.given).reader ?? triageForce();
+    const draft = draftOf(telling, force, this.#thread, localDate());
+    const contact = contactOf(telling);
+    return fits(draft) && (contact === null || contactFits(draft, contact));
   }
 
   // -------------------------------------------------------------- keys
 
-  async #keyState(): Promise<KeyState> {
-    const force = this.#force();
-    return force === null ? { kind: "unreachable" } : this.#keys.state(force);
+  async #readerState(): Promise<KeyState | null> {
+    const given = this.#controls.read();
+    const place = forceOf(allForces, pages, given);
+    return place === null ? null : this.#reading.state(place, given.get("r3") === "yes");
   }
 
-  #block(why: KeyState["kind"]): void {
-    this.#blocked = why;
+  #block(kind: KeyState["kind"]): void {
+    this.#blocked = kind;
     this.#show("blocked");
   }
 
-  /** "Try again" asks the network for nothing: the page fetches on its own beat, whatever is answered. */
   async #checkBlocked(): Promise<void> {
-    const state = await this.#keyState();
-    if (state.kind === "ready") this.#show(this.#firstOpen() ?? "check");
-    else {
-      this.#block(state.kind);
-      byId("blocked-still").textContent = text(this.#language, "form.blocked.still");
+    const state = await this.#readerState();
+    if (state?.kind === "ready") {
+      this.#show("check");
+      return;
     }
+    this.#blocked = state?.kind ?? "unreachable";
+    this.#speak();
+    byId("blocked-still").textContent = text(this.#language, "form.blocked.still");
   }
 
   async #beforeSending(): Promise<void> {
-    const open = this.#firstOpen();
-    if (open !== null) {
-      this.#show(open);
+    const missing = this.#missing(this.#controls.read());
+    if (missing !== null) {
+      this.#show(missing.page);
+      showError(this.#language, missing.key, missing.page);
       return;
     }
-    const state = await this.#keyState();
-    if (state.kind !== "ready") {
-      this.#block(state.kind);
+    const state = await this.#readerState();
+    if (state?.kind !== "ready") {
+      this.#block(state?.kind ?? "unreachable");
       return;
     }
     fill("fingerprint", state.key.fingerprint);
@@ -397,17 +464,22 @@ class Form {
   // -------------------------------------------------------------- sealing and sending
 
   async #send(): Promise<void> {
-    const force = this.#force();
+    const force = this.#forces(this.#controls.read()).reader;
     if (force === null || this.#section === "sending") return;
     this.#show("sending");
-    const progress = (key: string) => {
+    const say = (key: string, more: string | null = null) => {
       byId("progress").textContent = text(this.#language, key);
       byId("progress").dataset["t"] = key;
+      byId("progress-bytes").textContent = more ?? "";
     };
-    progress("form.sending.sealing");
-    const submission = await this.#sealed(force);
+    say("form.sending.sealing");
+    const submission = await this.#sealed(force, say);
     if (submission === null) return;
-    const outcome = await submit(force.id, submission, (step) => progress(`form.sending.${step}`), this.#ended.signal);
+    const size = submission.body.length;
+    const step = (key: string, fraction: number | null) => {
+      say(`form.sending.${key}`, fraction === null ? null : progressWords(this.#language, fraction * size, size));
+    };
+    const outcome = await submit(force.id, submission, step, this.#ended.signal);
     switch (outcome.kind) {
       case "held":
         this.#arrived(force);
@@ -425,28 +497,56 @@ class Form {
   }
 
   /** The submission of these answers: the same one again after a failed try. Null when it could not be sealed. */
-  async #sealed(force: Force): Promise<Submission | null> {
+  async #sealed(force: Force, say: (key: string, more: string | null) => void): Promise<Submission | null> {
     if (this.#submission?.force === force.id) return this.#submission.bytes;
-    const state = await this.#keyState();
-    if (state.kind !== "ready") {
-      this.#block(state.kind);
+    const state = await this.#readerState();
+    if (state?.kind !== "ready") {
+      this.#block(state?.kind ?? "unreachable");
       return null;
     }
+    const telling = this.#telling();
+    const parcel = {
+      report: draftOf(telling, force, this.#thread, localDate()),
+      files: this.#chosenFiles(telling.given).flatMap((list) => list.chosen()),
+      contact: state.contact === null ? null : contactOf(telling),
+    };
     try {
-      const bytes = await this.#sealer.seal(force.id, pack(this.#report(force)), todayUtc());
+      const bytes = await this.#sealer.seal(force.id, parcel, todayUtc(), (done, total) =>
+        say("form.sending.sealing", progressWords(this.#language, done, total)),
+      );
       this.#submission = { force: force.id, bytes };
       return bytes;
-    } catch {
-      this.#fail("form.failed.seal", false);
+    } catch (error) {
+      this.#notSealed(error);
       return null;
     }
   }
 
+  /** The lists of files on pages that are asked. */
+  #chosenFiles(given: Given) {
+    const fields = asked(pages, given, false).flatMap(({ fields }) => fields);
+    return fields.some(({ kind }) => kind === "files") ? this.#controls.files() : [];
+  }
+
+  #notSealed(error: unknown): void {
+    const page = pages.find(({ fields }) => fields.some(({ kind }) => kind === "files"));
+    if (error instanceof FileChanged && page !== undefined) {
+      for (const list of this.#controls.files()) list.changed(error.at);
+      this.#show(page.id);
+      showError(this.#language, "form.files.error.changed", page.id);
+    } else if (error instanceof TooLong && page !== undefined) {
+      this.#show(page.id);
+      showProblem(this.#language, "form.wrong.long", page.id);
+    } else this.#fail("form.failed.seal", false);
+  }
+
   #arrived(force: Force): void {
-    const answers = this.#answers();
-    const contact = answers.given.get("c1") ?? "none";
-    this.#sent = { contact, isReachable: isAnswered(answers, "n3"), force };
+    const given = this.#controls.read();
+    const contact = String(given.get("c1") ?? "none");
+    const isReachable = ["n3", "n4-contact"].some((id) => isGiven(given, id));
+    this.#sent = { contact, isReachable, force };
     this.#forget();
+    this.#told();
     this.#before_support = "sent";
     this.#show("sent");
   }
@@ -457,6 +557,13 @@ class Form {
     byId("failed-kept").hidden = key === "form.failed.seal";
     this.#show("failed");
   }
+}
+
+/** Whether a page is asked only because of what was chosen on another. */
+function dependsOn(page: Page, other: Page): boolean {
+  const names = JSON.stringify([page.when ?? null, page.routes ?? null]);
+  const hasRoute = page.routes !== undefined && other.fields.some(({ options }) => options?.some(({ route }) => route));
+  return hasRoute || other.fields.some(({ id }) => names.includes(`"field":"${id}"`));
 }
 
 /** The day on this device, as the person would say it. */

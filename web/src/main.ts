@@ -2,25 +2,23 @@
 // When this device cannot seal, it says so and shows the other ways; nothing typed exists yet.
 
 import { startForm } from "./form.ts";
+import { startIdle } from "./idle.ts";
 import { startLeave, startPrivacy } from "./leave.ts";
 import { Sealer } from "./sealer.ts";
+import { byId } from "./view.ts";
 
 let wipe = () => {};
 startLeave(() => wipe());
 startPrivacy(() => wipe());
-
-function byId(id: string): HTMLElement {
-  const element = document.getElementById(id);
-  if (element === null) throw new Error(`the document has no #${id}`);
-  return element;
-}
 
 async function start(): Promise<void> {
   if (!window.isSecureContext) throw new Error("this page did not come over a safe connection");
   const sealer = new Sealer();
   wipe = () => sealer.stop();
   await sealer.warm();
-  wipe = startForm(sealer);
+  let stopIdle = () => {};
+  wipe = startForm(sealer, () => stopIdle());
+  stopIdle = startIdle(() => wipe());
   byId("starting").hidden = true;
 }
 

@@ -1,5 +1,6 @@
-// The question set as data: which questions there are, when they are asked, and what an answer means.
-// Pure: knows no document. A new question is an entry of content/questions.json and its strings.
+// The question set as data: which pages there are, when they are asked, and what an answer means.
+// Pure: knows no document. A new page is an entry of content/questions.json and its strings; build/questions.mjs writes
+// out what comes again.
 
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
@@ -9,6 +10,7 @@ export type Route = "self" | "other" | "witness" | "work";
 export type Force = {
   readonly id: string;
   readonly name: Record<Language, string>;
+  readonly place: Record<Language, string>;
   readonly triage: boolean;
   readonly promise: { readonly id: string; readonly en: string; readonly cy: string };
   readonly numbers: { readonly phone: string; readonly text: string; readonly relay: string };
@@ -16,49 +18,143 @@ export type Force = {
   readonly root_key: string | null;
 };
 
-export type Option = { readonly value: string; readonly route?: Route };
+export type Condition =
+  | { readonly field: string; readonly is: readonly string[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly all: readonly Condition[] }
+  | { readonly not: Condition };
 
-export type Question = {
-  readonly id: string;
-  readonly kind: "radios" | "textarea" | "text";
-  readonly required: boolean;
-  readonly by_route?: boolean;
-  readonly options?: readonly Option[] | "forces";
-  readonly when?: { readonly question: string; readonly is: readonly string[] };
+export type Option = {
+  readonly value: string;
+  /** Where its words stand: `<stem>.label`. */
+  readonly stem: string;
+  readonly route?: Route;
+  readonly flag?: string;
+  readonly wish?: string;
+  readonly exclusive?: boolean;
+  readonly shows?: string;
+  readonly by_route?: readonly string[];
 };
 
-export type QuestionSet = { readonly set: string; readonly questions: readonly Question[] };
+export type Field = {
+  readonly id: string;
+  /** Its name in the report: copies of a loop and rows of a repeated page share it. */
+  readonly base: string;
+  readonly kind: "radios" | "checkboxes" | "text" | "textarea" | "date" | "files" | "forces";
+  readonly options?: readonly Option[];
+  readonly when?: Condition;
+  readonly by_route?: readonly string[];
+  readonly sealed?: boolean;
+  readonly basis?: boolean;
+  readonly row?: number;
+};
 
-/** What was answered: the value of the chosen option, or the text. A skipped question is in `skipped`. */
-export type Answers = { readonly given: ReadonlyMap<string, string>; readonly skipped: ReadonlySet<string> };
+export type Page = {
+  readonly id: string;
+  readonly base: string;
+  /** A gate chooses what help is shown next, and is never in the report; information asks nothing. */
+  readonly kind: "question" | "gate" | "info";
+  readonly part: string;
+  readonly routes?: readonly Route[];
+  readonly short?: boolean;
+  readonly required?: boolean;
+  readonly by_route?: readonly string[];
+  readonly when?: Condition;
+  readonly fields: readonly Field[];
+  readonly repeat?: { readonly max: number };
+  readonly role?: "reported" | "victim" | "witness" | "other";
+  readonly loop?: string;
+  readonly copy?: number;
+  readonly panels: readonly string[];
+};
 
-export function isAnswered(answers: Answers, id: string): boolean {
-  return (answers.given.get(id) ?? "").trim() !== "";
+export type QuestionSet = { readonly set: string; readonly pages: readonly Page[] };
+
+/** What stands in the controls, by field: own words, a code, the codes that are ticked, names of files, or a date. */
+export type Given = ReadonlyMap<string, string | readonly string[]>;
+
+export function holds(condition: Condition | undefined, given: Given): boolean {
+  if (condition === undefined) return true;
+  if ("any" in condition) return condition.any.some((part) => holds(part, given));
+  if ("all" in condition) return condition.all.every((part) => holds(part, given));
+  if ("not" in condition) return !holds(condition.not, given);
+  const value = given.get(condition.field) ?? [];
+  return [value].flat().some((code) => condition.is.includes(code));
 }
 
-/** The questions that are asked, in order, with these answers. */
-export function asked(questions: readonly Question[], answers: Answers): Question[] {
-  return questions.filter(({ when }) => when === undefined || when.is.includes(answers.given.get(when.question) ?? ""));
+/** Whether something stands in a field; white space alone is nothing. */
+export function isGiven(given: Given, id: string): boolean {
+  const value = given.get(id) ?? "";
+  return typeof value === "string" ? value.trim() !== "" : value.length > 0;
 }
 
-export function routeOf(questions: readonly Question[], answers: Answers): Route {
-  for (const { id, options } of questions) {
-    if (options === undefined || options === "forces") continue;
-    const route = options.find(({ value }) => value === answers.given.get(id))?.route;
-    if (route !== undefined) return route;
+/** The fields of a page that are shown with these answers. */
+export function shownFields(page: Page, given: Given): Field[] {
+  return page.fields.filter(({ when }) => holds(when, given));
+}
+
+export function isAnswered(page: Page, given: Given): boolean {
+  return shownFields(page, given).some(({ id }) => isGiven(given, id));
+}
+
+/** The pages that are asked, in order, with these answers: all of them, or those of the short way. */
+export function asked(pages: readonly Page[], given: Given, isShort: boolean): Page[] {
+  const route = routeOf(pages, given);
+  return pages.filter(
+    (page) =>
+      (page.routes === undefined || page.routes.includes(route)) &&
+      (!isShort || page.short === true) &&
+      holds(page.when, given),
+  );
+}
+
+/** The options of a page that are chosen, in order of asking. */
+export function chosenOptions(page: Page, given: Given): Option[] {
+  return shownFields(page, given).flatMap(({ id, options }) => {
+    const values = [given.get(id) ?? []].flat();
+    return (options ?? []).filter(({ value }) => values.includes(value));
+  });
+}
+
+export function routeOf(pages: readonly Page[], given: Given): Route {
+  for (const page of pages) {
+    for (const { route } of chosenOptions(page, given)) if (route !== undefined) return route;
   }
   return "self";
 }
 
-/** The force that reads the report: the chosen one, or the one that reads for those who are not sure. */
-export function forceOf(forces: readonly Force[], questions: readonly Question[], answers: Answers): Force | null {
-  const question = questions.find(({ options }) => options === "forces");
-  const value = question === undefined ? undefined : answers.given.get(question.id);
+/** The force of the place that was chosen, or the one that reads for those who are not sure. Null until then. */
+export function forceOf(forces: readonly Force[], pages: readonly Page[], given: Given): Force | null {
+  const field = pages.flatMap(({ fields }) => fields).find(({ kind }) => kind === "forces");
+  const value = field === undefined ? undefined : given.get(field.id);
   if (value === undefined) return null;
-  return forces.find(({ id, triage }) => (value === "unsure" ? triage : id === value)) ?? null;
+  return forces.find(({ id }) => id === value) ?? forces.find(({ triage }) => triage) ?? null;
 }
 
-export function titleOf(question: Question, route: Route, language: Language): string {
-  const key = `q.${question.id}.title`;
-  return text(language, question.by_route === true ? `${key}.${route}` : key);
+/** What the report is about: anything but the questions that only say where it goes and what becomes of it. */
+export function hasSubstance(pages: readonly Page[], given: Given): boolean {
+  return pages.some(({ kind, part, fields }) => {
+    if (kind !== "question" || part === "before" || part === "start") return false;
+    return fields.some((field) => holds(field.when, given) && isGiven(given, field.id));
+  });
+}
+
+/** The key of words that may differ by route: `q.a1.title`, or `q.a1.title.witness`. */
+export function keyOf(
+  stem: string,
+  word: string,
+  owner: { readonly by_route?: readonly string[] },
+  route: Route,
+): string {
+  return owner.by_route?.includes(word) === true ? `${stem}.${word}.${route}` : `${stem}.${word}`;
+}
+
+export function titleOf(page: Page, route: Route, language: Language): string {
+  return text(language, keyOf(`q.${page.base}`, "title", page, route));
+}
+
+/** A field's label; that of a page's main field is the page's title. */
+export function labelOf(page: Page, field: Field, route: Route, language: Language): string {
+  if (field.base === page.base) return titleOf(page, route, language);
+  return text(language, keyOf(`q.${field.base}`, "label", field, route));
 }

@@ -15,7 +15,7 @@ export function text(language: Language, key: string, holes: Record<string, stri
 export function localise(root: ParentNode, language: Language): void {
   for (const element of root.querySelectorAll<HTMLElement>("[data-t]")) {
     const key = element.dataset["t"];
-    if (key !== undefined && element.dataset["triage"] === undefined) element.textContent = text(language, key);
+    if (key !== undefined && element.dataset["holes"] === undefined) element.textContent = text(language, key);
   }
   for (const element of root.querySelectorAll<HTMLElement>("[data-en]")) {
     element.textContent = element.dataset[language] ?? "";

@@ -5,7 +5,7 @@ import type { Language } from "./strings.ts";
 import { localise, text } from "./strings.ts";
 import type { Force, Route } from "./questions.ts";
 
-export type Action = "continue" | "skip" | "send" | "again" | "to-answers" | "return";
+export type Action = "continue" | "skip" | "send" | "again" | "to-answers" | "return" | "more";
 
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
@@ -48,18 +48,32 @@ export function showHelp(isShown: boolean, force: Force | null): void {
   }
 }
 
+/** What the words of the document depend on besides the language. */
+export type Setting = {
+  readonly route: Route;
+  /** The force that reads the report. */
+  readonly force: Force;
+  readonly triage: Force;
+  /** How many officers open a sealed contact together. */
+  readonly threshold: number;
+};
+
 /** Puts the whole document into a language, with the words of this route and this force. */
-export function speak(language: Language, route: Route, force: Force, triage: Force): void {
+export function speak(language: Language, { route, force, triage, threshold }: Setting): void {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll<HTMLElement>("[data-by-route]")) {
+    // A page that is not asked on this route has no words for it, and is not shown.
+    if (element.dataset["routes"]?.split(" ").includes(route) === false) continue;
     element.dataset["t"] = `${element.dataset["byRoute"] ?? ""}.${route}`;
   }
   localise(document, language);
-  for (const element of document.querySelectorAll<HTMLElement>("[data-triage]")) {
-    element.textContent = text(language, element.dataset["t"] ?? "", { force: triage.name[language] });
+  for (const element of document.querySelectorAll<HTMLElement>("[data-holes]")) {
+    const holes = { force: triage.name[language], threshold: String(threshold) };
+    element.textContent = text(language, element.dataset["t"] ?? "", holes);
   }
   fill("force", force.name[language]);
   fill("promise", force.promise[language]);
+  fill("promise-id", force.promise.id);
   document.title = text(language, "form.title");
   const leave = document.querySelector<HTMLElement>(".govuk-exit-this-page");
   if (leave !== null) {
@@ -92,18 +106,32 @@ function showLanguage(language: Language): void {
   }
 }
 
-/** GOV.UK's error summary, and the message at the question itself. The title stays: history keeps titles. */
-export function showError(language: Language, id: string, key: string): void {
+/**
+ * GOV.UK's error summary, and the message at the field itself: `field` is what it is about, `control` what the summary
+ * leads to. The title stays: history keeps titles.
+ */
+export function showError(language: Language, key: string, field: string, control = field): void {
   clearError();
   byId("error-text").textContent = text(language, key);
   byId("error-text").dataset["t"] = key;
-  byId("error-link").dataset["target"] = id;
+  byId("error-link").dataset["target"] = control;
   byId("errors").hidden = false;
+  const group = document.querySelector<HTMLElement>(`[data-field="${field}"] .govuk-form-group`);
+  if (group !== null) placeMessage(language, key, group, byId(control));
+  window.scrollTo(0, 0);
+  byId("errors").focus();
+}
 
-  const control = byId(id);
+/** An error of no single field: the summary alone, leading to the page's heading or a button. */
+export function showProblem(language: Language, key: string, target: string): void {
+  showError(language, key, "", target);
+}
+
+function placeMessage(language: Language, key: string, group: HTMLElement, control: HTMLElement): void {
   const message = document.createElement("p");
-  message.id = `${id}-error`;
+  message.id = `${control.id}-error`;
   message.className = "govuk-error-message";
+  message.dataset["error"] = "";
   const prefix = document.createElement("span");
   prefix.className = "govuk-visually-hidden";
   prefix.dataset["t"] = "form.error";
@@ -112,22 +140,19 @@ export function showError(language: Language, id: string, key: string): void {
   words.dataset["t"] = key;
   words.textContent = text(language, key);
   message.append(prefix, " ", words);
-
-  const group = control.closest(".govuk-form-group");
-  group?.classList.add("govuk-form-group--error");
-  const isRadio = control instanceof HTMLInputElement && control.type === "radio";
-  const before = isRadio ? control.closest(".govuk-radios") : control;
-  before?.before(message);
-  if (!isRadio)
-    control.classList.add(control instanceof HTMLTextAreaElement ? "govuk-textarea--error" : "govuk-input--error");
-  describe(isRadio ? control.closest("fieldset") : control, message.id, true);
-  window.scrollTo(0, 0);
-  byId("errors").focus();
+  group.classList.add("govuk-form-group--error");
+  const choices = group.querySelector<HTMLElement>(".govuk-radios, .govuk-checkboxes, .govuk-date-input");
+  (choices ?? control).before(message);
+  if (choices === null || choices.classList.contains("govuk-date-input")) {
+    const kind = control instanceof HTMLTextAreaElement ? "govuk-textarea--error" : "govuk-input--error";
+    for (const input of choices?.querySelectorAll("input") ?? [control]) input.classList.add(kind);
+  }
+  describe(choices?.closest("fieldset") ?? control, message.id, true);
 }
 
 export function clearError(): void {
   byId("errors").hidden = true;
-  for (const message of document.querySelectorAll(".govuk-error-message")) {
+  for (const message of document.querySelectorAll("[data-error]")) {
     describe(document.querySelector(`[aria-describedby~="${message.id}"]`), message.id, false);
     message.remove();
   }
@@ -145,34 +170,70 @@ function describe(element: Element | null | undefined, id: string, isOn: boolean
   element.setAttribute("aria-describedby", ids.join(" "));
 }
 
-export type Row = { readonly id: string; readonly question: string; readonly answer: string | null };
+export type Line = { readonly label: string | null; readonly answer: string };
+/** One question of the summary; no lines when nothing was said. */
+export type Row = { readonly id: string; readonly question: string; readonly lines: readonly Line[] };
+export type Group = { readonly heading: string; readonly rows: readonly Row[] };
 
-/** The answers as a summary list, each with its way back to the question. */
-export function showAnswers(language: Language, rows: readonly Row[], isHidden: boolean): void {
-  const items = rows.map(({ id, question, answer }) => {
-    const row = document.createElement("div");
-    row.className = "govuk-summary-list__row";
-    const key = document.createElement("dt");
-    key.className = "govuk-summary-list__key";
-    key.textContent = question;
-    const value = document.createElement("dd");
-    value.className = "govuk-summary-list__value app-answer";
-    value.dataset["answer"] = id;
-    const shown = isHidden ? text(language, "form.check.hidden") : answer;
-    value.textContent = answer === null ? text(language, "form.check.empty") : shown;
-    const action = document.createElement("dd");
-    action.className = "govuk-summary-list__actions";
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "app-link-button";
-    button.dataset["change"] = id;
-    const about = document.createElement("span");
-    about.className = "govuk-visually-hidden";
-    about.textContent = `: ${question}`;
-    button.append(text(language, "form.change"), about);
-    action.append(button);
-    row.append(key, value, action);
-    return row;
+/** The answers by part as summary lists, each with its way back to the question. */
+export function showAnswers(language: Language, groups: readonly Group[], isHidden: boolean): void {
+  const lists = groups.flatMap(({ heading, rows }) => {
+    const title = document.createElement("h2");
+    title.className = "govuk-heading-m";
+    title.textContent = heading;
+    const list = document.createElement("dl");
+    list.className = "govuk-summary-list";
+    list.append(...rows.map((row) => summaryRow(language, row, isHidden)));
+    return [title, list];
   });
-  byId("answers").replaceChildren(...items);
+  byId("answers").replaceChildren(...lists);
+}
+
+function summaryRow(language: Language, { id, question, lines }: Row, isHidden: boolean): HTMLElement {
+  const row = document.createElement("div");
+  row.className = "govuk-summary-list__row";
+  const key = document.createElement("dt");
+  key.className = "govuk-summary-list__key";
+  key.textContent = question;
+  const value = document.createElement("dd");
+  value.className = "govuk-summary-list__value app-answer";
+  value.dataset["answer"] = id;
+  if (lines.length === 0) value.textContent = text(language, "form.check.empty");
+  else if (isHidden) value.textContent = text(language, "form.check.hidden");
+  else value.append(...lines.map(summaryLine));
+  const action = document.createElement("dd");
+  action.className = "govuk-summary-list__actions";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "app-link-button";
+  button.dataset["change"] = id;
+  const about = document.createElement("span");
+  about.className = "govuk-visually-hidden";
+  about.textContent = `: ${question}`;
+  button.append(text(language, "form.change"), about);
+  action.append(button);
+  row.append(key, value, action);
+  return row;
+}
+
+function summaryLine({ label, answer }: Line): HTMLElement {
+  const line = document.createElement("div");
+  if (label !== null) {
+    const name = document.createElement("strong");
+    name.className = "app-answer__label";
+    name.textContent = label;
+    line.append(name, " ");
+  }
+  line.append(answer);
+  return line;
+}
+
+/** A list of plain lines, or nothing at all. */
+export function showList(id: string, lines: readonly string[]): void {
+  const items = lines.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  });
+  byId(id).replaceChildren(...items);
 }

@@ -1,0 +1,54 @@
+// Dates of which a person may know only a part: day, month and year, each of which may be missing.
+// Pure: knows no document.
+
+import type { Language } from "./strings.ts";
+
+/** As it stands in the three controls, joined by slashes: `14/3/2009`, `/3/2009`, `//2009`. */
+export type Written = string;
+
+const YEAR_MIN = 1900;
+const YEAR_MAX = 2999;
+/** A leap year, for a day and month whose year is not known. */
+const ANY_YEAR = 2000;
+
+export function isEmpty(written: Written): boolean {
+  return written.split("/").every((part) => part.trim() === "");
+}
+
+type Parts = { readonly day: number | null; readonly month: number | null; readonly year: number | null };
+
+/** Null when it is no date: a day without a month, or one that the calendar does not have. */
+function parse(written: Written): Parts | null {
+  const numbers = written.split("/").map((part) => part.trim());
+  if (numbers.some((part) => !/^[0-9]{0,4}$/.test(part))) return null;
+  const [day, month, year] = numbers.map((part) => (part === "" ? null : Number(part)));
+  if (day === undefined || month === undefined || year === undefined) return null;
+  if (day === null && month === null && year === null) return null;
+  if (day !== null && month === null) return null;
+  if (month !== null && (month < 1 || month > 12)) return null;
+  if (year !== null && (year < YEAR_MIN || year > YEAR_MAX)) return null;
+  if (day !== null && month !== null) {
+    const last = new Date(Date.UTC(year ?? ANY_YEAR, month, 0)).getUTCDate();
+    if (day < 1 || day > last) return null;
+  }
+  return { day, month, year };
+}
+
+export function isDate(written: Written): boolean {
+  return parse(written) !== null;
+}
+
+/** In words: "14 March 2009", "March 2009", "2009". What is no date is given back as it was written. */
+export function dateInWords(written: Written, language: Language): string {
+  const parts = parse(written);
+  if (parts === null) return written;
+  const { day, month, year } = parts;
+  if (month === null) return String(year);
+  const format = new Intl.DateTimeFormat(language === "cy" ? "cy-GB" : "en-GB", {
+    timeZone: "UTC",
+    month: "long",
+    ...(day === null ? {} : { day: "numeric" }),
+    ...(year === null ? {} : { year: "numeric" }),
+  });
+  return format.format(new Date(Date.UTC(year ?? ANY_YEAR, month - 1, day ?? 1)));
+}
