@@ -12,6 +12,8 @@ export const htmlRules = {
     "attribute-empty-style": "off",
     // Numbers do not break: `.app-tel` says so in the style sheet.
     "tel-non-breaking": "off",
+    // Radios and checkboxes say autocomplete="off" too: the standard knows it for text only, and browsers keep both.
+    "valid-autocomplete": "off",
     "no-inline-style": "error",
     // The form is one document: each of its sections has a first heading, and one section is shown at a time.
     "heading-level": ["error", { allowMultipleH1: true }],
