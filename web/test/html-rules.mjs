@@ -14,6 +14,8 @@ export const htmlRules = {
     "tel-non-breaking": "off",
     // Radios and checkboxes say autocomplete="off" too: the standard knows it for text only, and browsers keep both.
     "valid-autocomplete": "off",
+    // GOV.UK Frontend's date input says that its fieldset is a group, for screen readers that do not know.
+    "no-redundant-role": "off",
     "no-inline-style": "error",
     // The form is one document: each of its sections has a first heading, and one section is shown at a time.
     "heading-level": ["error", { allowMultipleH1: true }],
