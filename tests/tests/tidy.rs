@@ -195,9 +195,10 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
-const READERS: [(&str, &str, &str); 4] = [
+const READERS: [(&str, &str, &str); 5] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
+    ("record", "keys-tooling/record/tests/record/vectors.rs", "json"),
     ("report", "src/report/tests/vectors.rs", "json"),
     ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
 ];
