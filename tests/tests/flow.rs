@@ -92,6 +92,7 @@ fn a_report_travels_from_sealing_to_an_officer_and_is_the_same_report() {
     assert_eq!(again["reports"].as_array().unwrap().len(), 1);
 
     the_log_verifies_elsewhere(&server, &directory);
+    the_access_record_verifies_elsewhere(&server);
     the_envelope_opens_elsewhere(&server, &h.to_string(), &envelope, &as_sealed);
 }
 
@@ -364,6 +365,18 @@ fn the_log_verifies_elsewhere(server: &TestServer, directory: &Directory) {
     assert_eq!(verdicts.python.err(), None);
 }
 
+/// Exports what the officers wrote down of themselves, and has Python's `securesystemslib` verify it.
+fn the_access_record_verifies_elsewhere(server: &TestServer) {
+    let folder = tempfile::tempdir().unwrap();
+    let export = folder.path().join("access.tar");
+    let mut command = Command::new(server.binaries().keys());
+    command.args(["record", "export", "--vault"]);
+    command.arg(server.layout().vault(FORCE));
+    run("record export", command.arg("--to").arg(&export)).unwrap();
+    let verdict = oracles::verify_record(&export).unwrap();
+    assert!(verdict.contains("each signed"), "{verdict}");
+}
+
 /// Takes the envelope out of the store's own file and opens it with npm's age and `tar x`, and no code of ours.
 fn the_envelope_opens_elsewhere(server: &TestServer, h: &str, envelope: &[u8], report: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
@@ -426,11 +439,9 @@ fn intake_identity(server: &TestServer, folder: &Path) -> PathBuf {
         .unwrap();
     let locked = fs::read(vault.join("officers/officer-1.age")).unwrap();
     let officer = unlock(&locked, &passphrase.to_owned().into()).unwrap();
-    let officer: Identity = std::str::from_utf8(&officer)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
+    // The identity's line; behind it is the one that the officer signs with.
+    let officer = std::str::from_utf8(&officer).unwrap();
+    let officer: Identity = officer.lines().next().unwrap().parse().unwrap();
     let mut lines = String::new();
     for path in xtask::search::files_under(&vault.join("intake")).unwrap() {
         if let Ok(secret) = open_bytes(&fs::read(path).unwrap(), &[&officer]) {
