@@ -198,7 +198,11 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 const READERS: [(&str, &str, &str); 5] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
-    ("record", "keys-tooling/record/tests/record/vectors.rs", "json"),
+    (
+        "record",
+        "keys-tooling/record/tests/record/vectors.rs",
+        "json",
+    ),
     ("report", "src/report/tests/vectors.rs", "json"),
     ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
 ];
