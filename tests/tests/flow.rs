@@ -73,11 +73,20 @@ fn a_report_travels_from_sealing_to_an_officer_and_is_the_same_report() {
     assert_eq!(reports[0]["route"], "witness");
     assert_eq!(reports[0]["language"], "cy");
     let reference = reports[0]["reference"].as_str().unwrap();
-    let read = officer(binaries, layout, &["read", reference, "--json"]);
+    let read = officer(
+        binaries,
+        layout,
+        &["read", reference, "--reason", "exercise", "--json"],
+    );
     assert_eq!(read.trim_ascii_end(), as_sealed);
 
     // What could deceive on a terminal is shown, not obeyed.
-    let shown = String::from_utf8(officer(binaries, layout, &["read", reference])).unwrap();
+    let shown = String::from_utf8(officer(
+        binaries,
+        layout,
+        &["read", reference, "--reason", "exercise"],
+    ))
+    .unwrap();
     assert!(shown.contains("Roedd hi'n dywyll."));
     assert!(!shown.contains('\u{202e}'));
 

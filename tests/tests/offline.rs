@@ -271,7 +271,7 @@ fn what_was_sealed_is_what_officers_read_and_no_call_touches_the_network() {
         (&"cy".into(), &"new".into())
     );
     let reference = oldest["reference"].as_str().unwrap();
-    let shown = traced(&as_officer(&["read", reference]));
+    let shown = traced(&as_officer(&["read", reference, "--reason", "exercise"]));
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'));
     assert!(
         shown.contains("| Llythrennau: ŵ ŷ 👍 שלום\n    | \\u{1b}[2J\\u{202e}txt.exe"),
@@ -280,7 +280,9 @@ fn what_was_sealed_is_what_officers_read_and_no_call_touches_the_network() {
     assert!(shown.contains("Pryd?") && shown.contains("[skipped]"));
     assert!(shown.contains("Ni fyddwn yn ceisio dod o hyd i chi."));
     assert!(shown.lines().all(|line| line.chars().count() <= 80));
-    let json = traced(&as_officer(&["read", reference, "--json"]));
+    let json = traced(&as_officer(&[
+        "read", reference, "--reason", "exercise", "--json",
+    ]));
     assert_eq!(
         json.trim_end().as_bytes(),
         report(hostile).encode().as_slice()

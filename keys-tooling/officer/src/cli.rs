@@ -140,7 +140,7 @@ pub(crate) struct Import {
 const LIST: &str = "Example:
   hafan-keys list --vault ./vault --as officer-1
 
-Reports with a flag come first, then those that cannot be opened, then the newest. The columns: reference, week of the key, route, language (en or cy), new or read, number of files, flags.
+Reports with a flag come first (danger, child, last-7-days, still-happening, police-suspect, others-at-risk), then those that cannot be opened, then the newest. That the list was made is written to the access record first. The columns: reference, week of the key, route, language (en or cy), new or read, number of files, flags.
 A week whose key is missing is named, and every other report is shown.";
 
 #[derive(Args)]
@@ -153,8 +153,9 @@ pub(crate) struct List {
 }
 
 const READ: &str = "Example:
-  hafan-keys read 3f2a-91bc-77d0 --vault ./vault --as officer-1
+  hafan-keys read 3f2a-91bc-77d0 --reason first-reading --vault ./vault --as officer-1
 
+Who reads it and why is written to the access record first; if that cannot be done, nothing is opened.
 REF is what list shows, or enough of its beginning to be the only one. Characters that could deceive on a terminal are shown as visible escapes such as \\u{202e}.
 A long report: put | less behind the command. The window still holds what was shown: close it afterwards.";
 
@@ -163,6 +164,8 @@ pub(crate) struct Read {
     /// The report's reference, as list shows it.
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) why: Why,
     #[command(flatten)]
     pub(crate) who: Who,
     /// For machines: the report's own JSON, exactly as it was sealed.

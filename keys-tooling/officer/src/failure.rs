@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::text;
+use hafan_export::text;
 
 /// What the narrowest usual terminal shows.
 const COLUMNS: usize = 80;

@@ -21,8 +21,8 @@ use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
-use crate::text;
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
+use hafan_export::text;
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     let mut officer = Officer {

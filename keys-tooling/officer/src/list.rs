@@ -2,16 +2,19 @@
 
 use std::process::ExitCode;
 
+use hafan_export::words::urgency;
+use hafan_record::Event;
 use hafan_report::{Language, Route};
 
+use crate::access;
 use crate::cli::List;
 use crate::failure::{Failure, counted, print};
 use crate::keyring::{Keyring, Opened, missing_weeks};
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
 use crate::state::State;
-use crate::text;
 use crate::vault::{Held, Vault};
+use hafan_export::text;
 
 const FLAGS_COLUMNS: usize = 24;
 
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     let held = vault.held()?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
     let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    note(&vault, &keys, held.len())?;
     let references: Vec<Reference> = held.iter().map(Held::reference).collect();
     let mut rows: Vec<Row> = held
         .iter()
@@ -52,7 +56,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
             content: keys.open(held).map(|opened| Content::of(&opened)),
         })
         .collect();
-    // With a flag first, then what cannot be opened, then the newest.
+    // The most urgent flag first, then what cannot be opened, then the newest.
     rows.sort_by_key(|row| (row.rank(), std::cmp::Reverse((row.year, row.index))));
     let missing = missing(&vault)?;
     let weeks = missing_weeks(&vault)?;
@@ -69,6 +73,18 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     })
 }
 
+/// Writes down that every report is about to be opened for its line.
+fn note(vault: &Vault, keys: &Keyring, reports: usize) -> Result<(), Failure> {
+    if reports == 0 {
+        return Ok(());
+    }
+    let event = Event::Listed {
+        reports: u64::try_from(reports).unwrap_or(u64::MAX),
+        tree: vault.tree_sha256(),
+    };
+    access::note(vault, keys.signer(), event).map(|_entry| ())
+}
+
 /// How many leaves the imports named as not whole.
 fn missing(vault: &Vault) -> Result<u64, Failure> {
     let mut missing: u64 = 0;
@@ -80,11 +96,15 @@ fn missing(vault: &Vault) -> Result<u64, Failure> {
 }
 
 impl Row {
-    fn rank(&self) -> u8 {
+    /// 0 stands first.
+    fn rank(&self) -> usize {
         match &self.content {
-            Ok(content) if !content.flags.is_empty() => 0,
-            Err(_) => 1,
-            Ok(_) => 2,
+            // Sorted: the first is the most urgent.
+            Ok(content) => match content.flags.first() {
+                Some(flag) => urgency(flag),
+                None => usize::MAX,
+            },
+            Err(_) => usize::MAX.saturating_sub(1),
         }
     }
 
@@ -95,11 +115,13 @@ impl Row {
 
 impl Content {
     fn of(opened: &Opened) -> Self {
+        let mut flags = opened.report.flags.clone();
+        flags.sort_by_key(|flag| urgency(flag));
         Self {
             week: opened.week.id(),
             route: route(opened.report.route),
             language: language(opened.report.language),
-            flags: opened.report.flags.clone(),
+            flags,
             files: opened.files.len(),
         }
     }

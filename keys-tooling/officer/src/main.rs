@@ -26,7 +26,6 @@ mod reference;
 mod retire;
 mod rotate;
 mod state;
-mod text;
 mod tty;
 mod vault;
 mod weeks;

@@ -2,17 +2,19 @@
 
 use std::process::ExitCode;
 
-use hafan_report::{Answer, AnswerValue, FileEntry, Metadata};
+use hafan_export::rows;
+use hafan_export::sheet::{Place, sheet};
+use hafan_record::{Event, Hex32};
+use hafan_report::Language;
 use zeroize::Zeroizing;
 
+use crate::access;
 use crate::cli::Read;
 use crate::failure::{Failure, Kind, print, say};
 use crate::keyring::{Keyring, Opened};
-use crate::list::{language, route};
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
 use crate::state::State;
-use crate::text;
 use crate::vault::{Held, Vault};
 
 /// Wider lines are hard to read.
@@ -20,10 +22,16 @@ const COLUMNS_MAX: usize = 100;
 
 pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
     let vault = Vault::open(&args.who.vault)?;
+    let reason = args.why.reason()?;
     let held = vault.held()?;
     let (held, reference) = find(&held, &args.reference)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
     let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let event = Event::Opened {
+        report: Hex32::from(&held.h),
+        reason,
+    };
+    access::note(&vault, keys.signer(), event)?;
     let opened = keys.open(held).map_err(|why| {
         Failure::new(
             Kind::No,
@@ -84,105 +92,15 @@ pub(crate) fn find<'a>(held: &'a [Held], typed: &str) -> Result<(&'a Held, Refer
 }
 
 fn as_text(opened: &Opened, held: &Held, reference: &Reference) -> Zeroizing<String> {
-    let columns = columns();
-    let report = &opened.report;
-    // Room enough that growing leaves few copies behind; the whole is wiped when dropped.
-    let mut shown = Zeroizing::new(String::with_capacity(64 * 1024));
-    shown.push_str(&format!("REPORT {reference}\n\n"));
-    for (what, value) in [
-        ("Force", report.force.clone()),
-        ("Key of week", opened.week.id()),
-        ("Log", format!("{}, leaf {}", held.year, held.index)),
-        ("Route", route(report.route).to_owned()),
-        ("Language", language(report.language).to_owned()),
-        (
-            "Written on",
-            format!("{} (by the writer's device)", report.written_on),
-        ),
-        (
-            "Adds to",
-            if report.adds_to.is_some() {
-                "an earlier report"
-            } else {
-                "-"
-            }
-            .to_owned(),
-        ),
-        (
-            "Flags",
-            if report.flags.is_empty() {
-                "-".to_owned()
-            } else {
-                report.flags.join(", ")
-            },
-        ),
-    ] {
-        shown.push_str(&text::paragraph(&format!("{what:<12} {value}"), 0, columns));
-    }
-    shown.push_str("\nThe promise shown before sending (");
-    shown.push_str(&text::line(&report.promise.id));
-    shown.push_str("):\n");
-    shown.push_str(&text::block(&report.promise.text, 4, columns));
-    for (number, answer) in (1_u32..).zip(&report.answers) {
-        push_answer(&mut shown, number, answer, columns);
-    }
-    push_files(&mut shown, &report.files, columns);
-    shown.push_str("\nEnd of the report.\n");
-    shown
-}
-
-fn push_answer(shown: &mut String, number: u32, answer: &Answer, columns: usize) {
-    shown.push('\n');
-    let question = text::paragraph(&answer.question, 4, columns);
-    shown.push_str(&format!(
-        "{number:>2}. {}",
-        question.trim_start_matches(' ')
-    ));
-    match &answer.answer {
-        AnswerValue::None if answer.state == hafan_report::State::Skipped => {
-            shown.push_str("      [skipped]\n")
-        }
-        AnswerValue::None => shown.push_str("      [no answer]\n"),
-        AnswerValue::Text(words) if words.is_empty() => shown.push_str("      [left empty]\n"),
-        AnswerValue::Text(words) => {
-            // Each row is marked, so that an answer cannot pass for our own words or the next question.
-            for row in Zeroizing::new(text::block(words, 0, columns.saturating_sub(6))).lines() {
-                shown.push_str("    | ");
-                shown.push_str(row);
-                shown.push('\n');
-            }
-        }
-        AnswerValue::Choices(choices) if choices.is_empty() => {
-            shown.push_str("      [none chosen]\n");
-        }
-        AnswerValue::Choices(choices) => {
-            for choice in choices {
-                let choice = text::paragraph(choice, 8, columns);
-                shown.push_str(&format!("    [x] {}", choice.trim_start_matches(' ')));
-            }
-        }
-    }
-}
-
-fn push_files(shown: &mut String, files: &[FileEntry], columns: usize) {
-    if files.is_empty() {
-        shown.push_str("\nFiles: none\n");
-        return;
-    }
-    shown.push_str(&format!(
-        "\nFiles: {} (names and types are what the sender said)\n",
-        files.len()
-    ));
-    for (number, file) in (1_u32..).zip(files) {
-        let metadata = match file.metadata {
-            Metadata::Kept => "metadata kept",
-            Metadata::Removed => "metadata removed",
-        };
-        let name = text::paragraph(&file.name, 4, columns);
-        shown.push_str(&format!("{number:>2}. {}", name.trim_start_matches(' ')));
-        let about = format!("{}, {} bytes, {metadata}", file.media_type, file.size);
-        shown.push_str(&text::paragraph(&about, 4, columns));
-    }
+    let place = Place {
+        reference: &reference.to_string(),
+        week: &opened.week.id(),
+        year: held.year,
+        index: held.index,
+    };
+    // Headings in English; what was asked and answered stays in the language of the report.
+    let items = sheet(&opened.report, &place, Language::English);
+    Zeroizing::new(rows::print(&rows::blocks(&items), columns()))
 }
 
 pub(crate) fn columns() -> usize {

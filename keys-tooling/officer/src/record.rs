@@ -15,9 +15,9 @@ use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::reference::Reference;
 use crate::state::State;
-use crate::text;
 use crate::vault::{SMALL_SIZE_BYTES_MAX, Vault};
 use crate::words::Fingerprint;
+use hafan_export::text;
 
 /// What the narrowest usual terminal shows.
 const COLUMNS: usize = 80;

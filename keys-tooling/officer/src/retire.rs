@@ -21,10 +21,10 @@ use crate::keys::made;
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
 use crate::state::State;
-use crate::text;
 use crate::tty::{must_type, show, tell};
 use crate::vault::{Held, INTAKE, SMALL_SIZE_BYTES_MAX, Vault};
 use crate::weeks::Week;
+use hafan_export::text;
 
 /// The key that is going to be destroyed.
 struct Key {

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
 use crate::failure::{Failure, Kind, print, say};
-use crate::text;
+use hafan_export::text;
 
 /// What the narrowest usual terminal shows.
 const COLUMNS: usize = 80;

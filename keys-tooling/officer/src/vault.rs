@@ -3,7 +3,8 @@
 //! ```text
 //! force  root.vkey  directory        which force, its root key, the newest directory issued here
 //! officers/officer-1.age  .pub       an officer's identity under a passphrase, and its recipient
-//! intake/2026-W48.age                an intake key, sealed to every officer
+//! intake/2026-W48.age  .retired      an intake key, sealed to every officer; that it was destroyed, and when
+//! contact-shares/<h>/                shares of a sealed contact, sealed again to an officer's successor
 //! bundles/2026-0-128/                what one bundle brought: its parts, drops.json, submissions by h
 //! tree.json                          how far each log has come; names the bundles that count
 //! state.json                         which reports were read
@@ -24,6 +25,7 @@ use hafan_envelope::submission::{Digest, TagDigest};
 use hafan_envelope::{SUBMISSION_SIZE_BYTES_MAX, bundle::BundleName};
 use hafan_open::bundle::check_submission;
 use hafan_open::tree::VaultTree;
+use hafan_record::Hex32;
 use hafan_tlog::Verifier;
 use jiff::civil::Date;
 use rustix::fs::FlockOperation;
@@ -52,6 +54,7 @@ pub(crate) struct Vault {
     force: Force,
     root: Verifier,
     tree: VaultTree,
+    tree_sha256: Hex32,
 }
 
 /// What `drops.json` says of one bundle.
@@ -119,6 +122,7 @@ impl Vault {
             force,
             root,
             tree,
+            tree_sha256: Hex32::sha256(&bytes),
         })
     }
 
@@ -132,6 +136,11 @@ impl Vault {
 
     pub(crate) fn tree(&self) -> &VaultTree {
         &self.tree
+    }
+
+    /// The SHA-256 of `tree.json` as it was read: which reports this vault is about.
+    pub(crate) const fn tree_sha256(&self) -> Hex32 {
+        self.tree_sha256
     }
 
     pub(crate) fn path(&self, part: &str) -> PathBuf {

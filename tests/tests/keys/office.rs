@@ -244,7 +244,7 @@ pub(crate) fn by<'a>(officer: &'a str, verb: &[&'a str]) -> Vec<&'a str> {
 
 /// An officer reads a report.
 pub(crate) fn read<'a>(officer: &'a str, report: &'a str) -> Vec<&'a str> {
-    by(officer, &["read", report])
+    by(officer, &["read", report, "--reason", "exercise"])
 }
 
 /// Both streams as words with one space between.

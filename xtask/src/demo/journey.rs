@@ -88,11 +88,22 @@ pub(super) fn travel(layout: &Layout, binaries: &Binaries, address: SocketAddr) 
     let reference = newest_reference(layout, binaries, journey.force)?;
     run_command(
         "officer: read",
-        &mut officer(layout, binaries, journey.force, &["read", &reference]),
+        &mut officer(
+            layout,
+            binaries,
+            journey.force,
+            &["read", &reference, "--reason", "exercise"],
+        ),
     )?;
     let read = output(
         "hafan-keys read --json",
-        officer(layout, binaries, journey.force, &["read", &reference]).arg("--json"),
+        officer(
+            layout,
+            binaries,
+            journey.force,
+            &["read", &reference, "--reason", "exercise"],
+        )
+        .arg("--json"),
     )?;
     compare(&read, &journey)?;
     say("» looking for what was typed in the store's files");

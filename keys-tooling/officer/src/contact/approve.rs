@@ -14,9 +14,9 @@ use crate::failure::{Failure, Kind};
 use crate::keyring::{Keyring, officer_number, today};
 use crate::keys::{made, must_be_free, seal_to};
 use crate::passphrase::Passphrases;
-use crate::text;
 use crate::tty::{show, tell};
 use crate::vault::Vault;
+use hafan_export::text;
 
 pub(crate) fn run(args: &Approve) -> Result<ExitCode, Failure> {
     let vault = Vault::open(&args.who.vault)?;

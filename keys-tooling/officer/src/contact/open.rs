@@ -18,8 +18,8 @@ use crate::keyring::Keyring;
 use crate::passphrase::Passphrases;
 use crate::read::columns;
 use crate::reference::Reference;
-use crate::text;
 use crate::vault::Vault;
+use hafan_export::text;
 
 /// What was asked, and the approvals that go with it.
 struct Papers {
