@@ -42,12 +42,7 @@ async function send(browser, { url, force, language, route, words }) {
   const requestsBefore = [];
   page.on("request", (request) => requestsBefore.push(`${request.method()} ${new URL(request.url()).pathname}`));
 
-  await step(page, "r1", async () => page.check(`input[name="r1"][value="${route === "other" ? "other-agrees" : route}"]`));
-  await step(page, "r2", async () => page.check(`input[name="r2"][value="${force}"]`));
-  await step(page, "c1", async () => page.check('input[name="c1"][value="none"]'));
-  await step(page, "a1", async () => page.fill("#a1", words));
-  await step(page, "check", async () => {});
-  await page.locator('[data-section="before"]').waitFor({ state: "visible" });
+  await answer(page, { r1: route === "other" ? "other-agrees" : route, r2: force, c1: "none", length: "short" }, words);
   const fingerprint = await page.locator('[data-testid="fingerprint"]').textContent();
   const asked = [...requestsBefore];
   await page.locator('[data-testid="send"]').click();
@@ -57,13 +52,20 @@ async function send(browser, { url, force, language, route, words }) {
   return { sent: true, fingerprint: fingerprint.trim(), asked, address: new URL(page.url()).pathname };
 }
 
-/** Waits for a section, does what is to be done in it, and goes on. */
-async function step(page, section, act) {
-  const shown = page.locator(`[data-section="${section}"]`);
-  await shown.waitFor({ state: "visible" }).catch(async () => {
-    const visible = await page.locator("[data-section]:visible").first().getAttribute("data-section").catch(() => "none");
-    throw new Error(`section ${section} was wanted, section ${visible} is shown`);
-  });
-  await act();
-  await page.locator('[data-testid="continue"]').click();
+/** Goes through the short route: chooses what is ordered, writes the words, leaves everything else unanswered. */
+async function answer(page, choices, words) {
+  const shown = page.locator("[data-section]:visible");
+  for (let id = await shown.getAttribute("data-section"); id !== "before"; ) {
+    const section = page.locator(`[data-section="${id}"]`);
+    const choice = choices[id];
+    if (choice !== undefined) await section.locator(`input[name="${id}"][value="${choice}"]`).check();
+    if (id === "a1") await section.locator("textarea").fill(words);
+    const isSkipped = choice === undefined && id !== "a1" && (await page.getByTestId("skip").isVisible());
+    await page.getByTestId(isSkipped ? "skip" : "continue").click();
+    await section.waitFor({ state: "hidden" }).catch(async () => {
+      const errors = await page.locator("#errors").innerText().catch(() => "");
+      throw new Error(`section ${id} does not go on: ${errors}`);
+    });
+    id = await shown.getAttribute("data-section");
+  }
 }

@@ -74,6 +74,15 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The force that reads reports which involve people of `force`: the next one, if there is more than one.
+    fn police_suspect(&self, force: &str) -> Option<&str> {
+        let at = self.forces.iter().position(|other| other == force)?;
+        let next = self.forces.get(at + 1).or_else(|| self.forces.first())?;
+        (next != force).then_some(next.as_str())
+    }
+}
+
 /// The paths of a system, and the address that its server takes.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -255,19 +264,24 @@ impl Layout {
             writeln!(file, "officer-{officer}: {}", passphrase()?)?;
         }
         file.sync_all()?;
+        let mut ceremony = guarded(binaries.keys());
+        ceremony
+            .args(["ceremony", "--force", force, "--log", log])
+            .args(["--officers", &settings.officers.to_string()])
+            .args(["--quorum", &settings.quorum.to_string()])
+            .args(["--weeks", &settings.weeks.to_string()])
+            .arg("--out")
+            .arg(self.keys(force))
+            .arg("--vault")
+            .arg(self.vault(force))
+            .arg("--passphrase-file")
+            .arg(&waiting);
+        if let Some(other) = settings.police_suspect(force) {
+            ceremony.args(["--police-suspect", other]);
+        }
         output(
             &format!("hafan-keys ceremony --force {force}"),
-            guarded(binaries.keys())
-                .args(["ceremony", "--force", force, "--log", log])
-                .args(["--officers", &settings.officers.to_string()])
-                .args(["--quorum", &settings.quorum.to_string()])
-                .args(["--weeks", &settings.weeks.to_string()])
-                .arg("--out")
-                .arg(self.keys(force))
-                .arg("--vault")
-                .arg(self.vault(force))
-                .arg("--passphrase-file")
-                .arg(&waiting),
+            &mut ceremony,
         )?;
         fs::rename(&waiting, self.passphrases(force))?;
         private_dir(&self.stick(force))?;

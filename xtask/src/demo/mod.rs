@@ -133,7 +133,7 @@ After sending a report, carry it to the officers (an epoch is 2 seconds):
   {courier} pull --server http://{address} --force {force} --key {key} --root {root} --out {stick}
   {keys} import {stick}/bundle-*.tar --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} list --vault {vault} --as officer-1 --passphrase-file {passphrases}
-  {keys} read REF --vault {vault} --as officer-1 --passphrase-file {passphrases}
+  {keys} read REF --reason exercise --vault {vault} --as officer-1 --passphrase-file {passphrases}
 
 Each pull writes one more bundle; import takes them in their order. Look at what the server holds: {store}/segments
 Ctrl-C ends it; the same command goes on where it was.
