@@ -47,7 +47,8 @@ for (const [lang, which] of [
       mustSay(report, pages, lang);
       assert.equal(report.answers.find(({ id }) => id === "a1").answer, WORDS);
       for (const id of ["g7", "r3"]) assert.equal(report.answers.find((one) => one.id === id).state, "skipped");
-      for (const id of ["a2", "p1", "z1"]) assert.equal(report.answers.find((one) => one.id === id).state, "not-reached");
+      for (const id of ["a2", "p1", "z1"])
+        assert.equal(report.answers.find((one) => one.id === id).state, "not-reached");
       assert.deepEqual([report.people, report.flags, report.wishes, report.files], [[], [], [], []]);
       await page.context().close();
     });
@@ -66,7 +67,10 @@ test("four people are told apart, and two who saw it", async () => {
   assert.deepEqual(roles, ["reported", "reported", "reported", "reported", "witness", "witness"]);
   const named = report.answers.filter(({ id }) => id === "p2");
   assert.deepEqual(
-    named.map(({ person, parts }) => [person, parts[0].answer.endsWith(person === 1 ? "p2-name" : `p2-name-n${person}`)]),
+    named.map(({ person, parts }) => [
+      person,
+      parts[0].answer.endsWith(person === 1 ? "p2-name" : `p2-name-n${person}`),
+    ]),
     [1, 2, 3, 4].map((number) => [number, true]),
   );
   const seen = report.answers.find(({ id }) => id === "o1").parts.map(({ person }) => person);
@@ -102,11 +106,11 @@ test("who I am is sealed apart, and opens with two of three officers", async () 
 test("a report that involves the police goes to another force, which is said before it is sent", async () => {
   for (const [lang, name] of [
     ["en", "Merseyside Police"],
-    ["cy", "Heddlu Glannau Mersi"],
+    ["cy", "Heddlu Glannau Merswy"],
   ]) {
     const page = await stage.openForm(lang);
     await walk(page, { fill: "least", choices: { ...least("self"), r3: "yes" } });
-    assert.ok((await page.locator("#before-police").innerText()).includes(name));
+    assert.match(await page.locator("#before-police").innerText(), new RegExp(name));
     await send(page);
     const { force, report } = await stage.takeReport();
     assert.deepEqual([force, report.force, report.flags], ["merseyside", "merseyside", ["police-suspect"]]);
@@ -136,6 +140,7 @@ test("skip takes back what was typed, back shows it again, and every page after 
   await walk(page, { fill: "least", choices: { ...least("self"), length: "full" }, until: "a1" });
   assert.equal(await page.getByTestId("to-check").isVisible(), false);
   await page.fill("#a1", WORDS);
+  await page.locator("#a1").blur();
   assert.ok(await page.getByTestId("to-check").isVisible());
   await go(page);
   await choose(page, "a2", "touched");
@@ -165,7 +170,7 @@ test("an answer is changed from the list of answers, with what hangs on it, and 
   await choose(page, "c1", "contact");
   assert.equal(await go(page), "n2", "what the change asks for comes next");
   await page.fill("#n2", "Sam");
-  await go(page);
+  assert.equal(await go(page), "n3", "and all of it");
   await page.fill("#n3", "By letter");
   assert.equal(await go(page), "check");
   await change("a1");
@@ -197,7 +202,9 @@ test("the language changes in place on every page, keeps what was typed, and ask
   const page = await stage.openForm("en");
   const requests = [];
   const values = () =>
-    page.$$eval("#form input, #form textarea", (all) => all.map(({ value, checked }) => `${value} ${checked}`).join("\n"));
+    page.$$eval("#form input, #form textarea", (all) =>
+      all.map(({ value, checked }) => `${value} ${checked}`).join("\n"),
+    );
   let turns = 0;
   await page.locator("#form").waitFor();
   await page.waitForLoadState("networkidle");
@@ -271,7 +278,7 @@ for (const lang of ["en", "cy"]) {
       said.push(await refused(id, control));
     }
     await walk(page, { fill: "least", choices, until: "a1" });
-    await page.fill("#a1", "x".repeat(60_000));
+    await page.fill("#a1", "x".repeat(1_100_000));
     said.push(await refused("a1", "a1", "alone"));
     await page.fill("#a1", "");
     await walk(page, { fill: "least", choices, words: "", until: "a4" });

@@ -70,8 +70,11 @@ export async function openDrop(identity, body) {
   decrypter.addIdentity(identity);
   const padded = Buffer.from(await decrypter.decrypt(new Uint8Array(body.subarray(48))));
   const members = new Map();
-  for (let at = 0; padded[at] !== 0 && at < padded.length; ) {
-    const name = padded.subarray(at, at + 100).toString().replace(/\0.*$/s, "");
+  for (let at = 0; padded[at] !== 0 && at < padded.length;) {
+    const name = padded
+      .subarray(at, at + 100)
+      .toString()
+      .replace(/\0.*$/s, "");
     const size = Number.parseInt(padded.subarray(at + 124, at + 135).toString(), 8);
     members.set(name, padded.subarray(at + 512, at + 512 + size));
     at += 512 + Math.ceil(size / 512) * 512;
@@ -111,10 +114,15 @@ export const choose = (page, name, value) => page.check(`[name="${name}"][value=
 export async function answerAll(page, { choices = {}, which = "first", words = (id) => `${WORDS} ${id}` } = {}) {
   const section = page.locator("[data-section]:visible");
   const done = new Set();
-  for (let isMore = true; isMore; ) {
+  for (let isMore = true; isMore;) {
     isMore = false;
     for (const input of await section.locator("input:visible, textarea:visible").all()) {
-      const { id, name, type, value } = await input.evaluate(({ id, name, type, value }) => ({ id, name, type, value }));
+      const { id, name, type, value } = await input.evaluate(({ id, name, type, value }) => ({
+        id,
+        name,
+        type,
+        value,
+      }));
       const isChoice = type === "radio" || type === "checkbox";
       const key = type === "radio" ? name : id;
       if (done.has(key) || type === "file") continue;
@@ -170,7 +178,7 @@ export function readPage(page) {
 export async function walk(page, { fill = "all", until = "before", visit = async () => {}, ...how } = {}) {
   const pages = [];
   await page.locator("#form").waitFor();
-  for (let id = await current(page); id !== until; ) {
+  for (let id = await current(page); id !== until;) {
     assert.ok(!["blocked", "failed", "sent"].includes(id), `${until} was wanted, ${id} is shown`);
     const choice = how.choices?.[id];
     let button = "continue";
@@ -210,7 +218,10 @@ export function mustSay(report, pages, lang) {
       for (const part of parts) assert.equal(part.answer, null);
       continue;
     }
-    const [main, rest] = [page.fields.filter(({ id }) => id === page.id), page.fields.filter(({ id }) => id !== page.id)];
+    const [main, rest] = [
+      page.fields.filter(({ id }) => id === page.id),
+      page.fields.filter(({ id }) => id !== page.id),
+    ];
     assert.deepEqual([answer], main.length === 0 ? [null] : main.map((field) => wordsOf(field, lang)), page.id);
     assert.deepEqual(
       parts.map(({ question, answer }) => [question, answer]),

@@ -27,6 +27,9 @@ export class Controls {
       this.#untickOthers(event.target);
       changed();
     });
+    // Words count while they are typed: were it when the field is left, what appears or goes then would move the button
+    // from under the pointer that is pressing it.
+    byId("form").addEventListener("input", changed);
   }
 
   read(): Given {

@@ -72,7 +72,8 @@ class Form {
   #language: Language = document.documentElement.lang === "cy" ? "cy" : "en";
   #section = pages[0]?.id ?? "check";
   #before_support = this.#section;
-  #isChanging = false;
+  /** The page that was gone back to from the list of answers, until the way leads there again. */
+  #changing: Page | null = null;
   #isHidden = false;
   #submission: { readonly force: string; readonly bytes: Submission } | null = null;
   #sent: { readonly contact: string; readonly isReachable: boolean; readonly force: Force } | null = null;
@@ -257,7 +258,7 @@ class Form {
     if (focus !== undefined) byId(focus).focus();
     const change = target?.closest<HTMLElement>("[data-change]")?.dataset["change"];
     if (change !== undefined) {
-      this.#isChanging = true;
+      this.#changing = pages.find(({ id }) => id === change) ?? null;
       this.#show(change);
       return;
     }
@@ -303,7 +304,7 @@ class Form {
         if (page !== undefined) this.#toCheck(page);
         break;
       case "to-answers":
-        this.#isChanging = false;
+        this.#changing = null;
         this.#show("check");
         break;
       case "more":
@@ -362,7 +363,7 @@ class Form {
   #toCheck(page: Page): void {
     if (this.#hasError(page)) return;
     if (isAnswered(page, this.#controls.read())) this.#visited.add(page.id);
-    this.#isChanging = false;
+    this.#changing = null;
     this.#show("check");
   }
 
@@ -372,7 +373,7 @@ class Form {
     if (length !== null) length.checked = true;
     const given = this.#controls.read();
     const next = asked(pages, given, false).find(({ id, kind }) => kind === "question" && !this.#visited.has(id));
-    this.#isChanging = false;
+    this.#changing = null;
     this.#show(next?.id ?? "check");
   }
 
@@ -389,17 +390,17 @@ class Form {
     const path = this.#path(this.#controls.read());
     const behind = path.slice(path.findIndex(({ id }) => id === page.id) + 1);
     // After a change the way leads back to the answers, past what it brings with it.
-    const next = this.#isChanging
-      ? behind.find(({ id, kind }) => kind === "question" && !this.#visited.has(id))
-      : behind[0];
-    const isNew = next !== undefined && (!this.#isChanging || dependsOn(next, page));
-    if (!isNew) this.#isChanging = false;
+    const origin = this.#changing;
+    const next =
+      origin !== null ? behind.find(({ id, kind }) => kind === "question" && !this.#visited.has(id)) : behind[0];
+    const isNew = next !== undefined && (origin === null || dependsOn(next, origin) || dependsOn(next, page));
+    if (!isNew) this.#changing = null;
     this.#show(isNew ? next.id : "check");
   }
 
   #back(): void {
-    if (this.#isChanging) {
-      this.#isChanging = false;
+    if (this.#changing !== null) {
+      this.#changing = null;
       this.#show("check");
       return;
     }
