@@ -49,7 +49,7 @@ export function summaryOf(path: readonly Page[], telling: Telling, files: readon
         ? text(language, "form.check.size_none")
         : text(language, "form.check.size", {
             files: String(chosen.length),
-            size: (Math.ceil((size / MEGABYTE) * 10) / 10).toLocaleString(language === "cy" ? "cy-GB" : "en-GB"),
+            size: (Math.ceil((size / MEGABYTE) * 10) / 10).toLocaleString("en-GB"),
           }),
   };
 }

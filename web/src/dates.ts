@@ -2,6 +2,7 @@
 // Pure: knows no document.
 
 import type { Language } from "./strings.ts";
+import { text } from "./strings.ts";
 
 /** As it stands in the three controls, joined by slashes: `14/3/2009`, `/3/2009`, `//2009`. */
 export type Written = string;
@@ -44,11 +45,7 @@ export function dateInWords(written: Written, language: Language): string {
   if (parts === null) return written;
   const { day, month, year } = parts;
   if (month === null) return String(year);
-  const format = new Intl.DateTimeFormat(language === "cy" ? "cy-GB" : "en-GB", {
-    timeZone: "UTC",
-    month: "long",
-    ...(day === null ? {} : { day: "numeric" }),
-    ...(year === null ? {} : { year: "numeric" }),
-  });
-  return format.format(new Date(Date.UTC(year ?? ANY_YEAR, month - 1, day ?? 1)));
+  // Not by the browser's own names: few browsers know the Welsh ones.
+  const name = text(language, `form.month.${month}`);
+  return [day, name, year].filter((part) => part !== null).join(" ");
 }

@@ -17,7 +17,7 @@ import type { Telling } from "./answers.ts";
 import { contactOf, draftOf } from "./answers.ts";
 import { summaryOf } from "./check.ts";
 import { Controls, firstControl } from "./controls.ts";
-import { isDate } from "./dates.ts";
+import { dateInWords, isDate } from "./dates.ts";
 import { progressWords } from "./files-view.ts";
 import { FileChanged } from "./files.ts";
 import type { KeyState } from "./keys.ts";
@@ -574,5 +574,6 @@ function localDate(now = new Date()): string {
 }
 
 function shownDate(language: Language): string {
-  return new Intl.DateTimeFormat(language === "cy" ? "cy-GB" : "en-GB", { dateStyle: "long" }).format(new Date());
+  const now = new Date();
+  return dateInWords([now.getDate(), now.getMonth() + 1, now.getFullYear()].join("/"), language);
 }
