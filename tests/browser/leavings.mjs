@@ -1,0 +1,325 @@
+// What a browser leaves on the disk (threat model 0.2, 0.3): `node leavings.mjs [chromium|firefox]`, or
+// `cargo xtask device`. In a fresh profile a canary is typed into the form, and another into a control page that is
+// plain but for our protections; once the control's is on the disk the case comes to its end (killed, sent, closed, left,
+// crashed), and every file of the profile is searched for both. A case whose control is not found proves nothing and fails.
+
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gunzipSync } from "node:zlib";
+import lz4 from "lz4js";
+import { chromium } from "playwright-core";
+import WebSocket from "ws";
+import { build } from "../../web/build/build.mjs";
+import { FORCES, makeForce, serve } from "./mock.mjs";
+
+const CONTROL = `<!doctype html><html lang="en"><title>Form</title><textarea id="a1" name="a1"></textarea>`;
+const WAIT_MS_MAX = 90_000;
+const POLL_MS = 250;
+const MOZ_LZ4 = Buffer.from("mozLz40\0");
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
+/** How a visit can end, and how far it goes before. */
+export const CASES = {
+  "typed and killed": { upTo: "check" },
+  "sent and killed": { upTo: "sent" },
+  "sent and closed": { upTo: "sent", isClosed: true },
+  "left, and Back": { upTo: "check", isLeft: true },
+  "tab crashed": { upTo: "check", isCrashed: true },
+};
+
+// ---------------------------------------------------------------- searching
+
+/** The forms in which a file may hold `text`: UTF-8, UTF-16, and base64 at each of its three places. */
+function needlesOf(text) {
+  const base64 = [0, 1, 2].map((at) => {
+    const whole = Buffer.concat([Buffer.alloc(at), Buffer.from(text)]).toString("base64");
+    return Buffer.from(whole.slice(4, 4 * Math.floor((at + text.length) / 3)));
+  });
+  return [Buffer.from(text), Buffer.from(text, "utf16le"), Buffer.from(text, "utf16le").swap16(), ...base64];
+}
+
+/** A file's bytes, and what they unpack to: Firefox keeps its sessions as mozLz4. */
+function formsOf(bytes) {
+  if (bytes.subarray(0, MOZ_LZ4.length).equals(MOZ_LZ4)) {
+    const unpacked = new Uint8Array(bytes.readUInt32LE(MOZ_LZ4.length));
+    const packed = bytes.subarray(MOZ_LZ4.length + 4);
+    lz4.decompressBlock(packed, unpacked, 0, packed.length, 0);
+    return [bytes, Buffer.from(unpacked)];
+  }
+  if (bytes.subarray(0, 2).equals(GZIP)) {
+    try {
+      return [bytes, gunzipSync(bytes)];
+    } catch {
+      return [bytes]; // Begins like gzip and is none, or was cut while it was written.
+    }
+  }
+  return [bytes];
+}
+
+/** The files below `dir` that hold `text` in any form. */
+export function filesWith(dir, text) {
+  const needles = needlesOf(text);
+  return readdirSync(dir, { recursive: true }).filter((name) => {
+    try {
+      const path = join(dir, name);
+      if (!statSync(path).isFile()) return false;
+      return formsOf(readFileSync(path)).some((bytes) => needles.some((needle) => bytes.includes(needle)));
+    } catch (error) {
+      if (error.code === "ENOENT") return false; // The browser took it away meanwhile.
+      throw error;
+    }
+  });
+}
+
+// ---------------------------------------------------------------- browsers, as a person starts them
+
+/** Starts a browser and waits for the line in which it says where it listens. */
+async function started(program, args, listening) {
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  const address = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error(`${program} ended: ${said}`)));
+    child.stderr.on("data", (part) => {
+      said += part;
+      const found = listening.exec(said);
+      if (found !== null) resolve(found[1]);
+    });
+  });
+  return { child, address };
+}
+
+const drivers = {
+  async chromium(profile) {
+    const program = process.env.HAFAN_CHROMIUM ?? "/usr/bin/chromium";
+    // No flag that turns its session file off.
+    const args = ["--headless=new", "--no-first-run", "--no-sandbox", "--remote-debugging-port=0"];
+    const { child, address } = await started(
+      program,
+      [...args, `--user-data-dir=${profile}`, "about:blank"],
+      /DevTools listening on (ws:\S+)/,
+    );
+    const browser = await chromium.connectOverCDP(address);
+    const [context] = browser.contexts();
+    return {
+      child,
+      content: /--type=renderer/,
+      async open(url) {
+        const page = await context.newPage();
+        await page.goto(url);
+        return {
+          evaluate: (script) => page.evaluate(script),
+          type: (text) => page.keyboard.type(text),
+          back: () => page.goBack().catch(() => null), // There may be nothing to go back to.
+        };
+      },
+      async close() {
+        const session = await browser.newBrowserCDPSession();
+        await session.send("Browser.close");
+      },
+    };
+  },
+
+  async firefox(profile) {
+    // As it comes: driving it is not to change what it keeps.
+    writeFileSync(join(profile, "user.js"), 'user_pref("remote.prefs.recommended", false);\n');
+    const args = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank"];
+    const { child, address } = await started("firefox-esr", args, /WebDriver BiDi listening on (ws:\S+)/);
+    const socket = new WebSocket(`${address}/session`);
+    await once(socket, "open");
+    const waiting = new Map();
+    let count = 0;
+    socket.on("message", (data) => {
+      const { id, result, error, message } = JSON.parse(data);
+      waiting.get(id)?.(error === undefined ? { result } : { error: new Error(`${error}: ${message}`) });
+      waiting.delete(id);
+    });
+    const send = async (method, params = {}) => {
+      count += 1;
+      const id = count;
+      const answer = new Promise((resolve) => waiting.set(id, resolve));
+      socket.send(JSON.stringify({ id, method, params }));
+      const { result, error } = await answer;
+      if (error !== undefined) throw error;
+      return result;
+    };
+    await send("session.new", { capabilities: {} });
+    return {
+      child,
+      content: /-contentproc.* tab$/,
+      async open(url) {
+        const { context } = await send("browsingContext.create", { type: "tab" });
+        await send("browsingContext.navigate", { context, url, wait: "complete" });
+        return {
+          async evaluate(expression) {
+            const target = { context };
+            const told = await send("script.evaluate", { expression, target, awaitPromise: true });
+            if (told.type === "exception") throw new Error(told.exceptionDetails.text);
+            return told.result.value;
+          },
+          type: (text) =>
+            send("input.performActions", {
+              context,
+              actions: [
+                {
+                  type: "key",
+                  id: "keys",
+                  actions: [...text].flatMap((value) => [
+                    { type: "keyDown", value },
+                    { type: "keyUp", value },
+                  ]),
+                },
+              ],
+            }),
+          back: () => send("browsingContext.traverseHistory", { context, delta: -1 }).catch(() => null), // As above.
+        };
+      },
+      close: () => send("browser.close"),
+    };
+  },
+};
+
+/** The processes that show pages of the browser `parent`. */
+function contentProcesses(parent, content) {
+  const processes = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((id) => {
+      try {
+        const above = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/status`, "utf8"))[1]);
+        const line = readFileSync(`/proc/${id}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        return [{ id: Number(id), above, line }];
+      } catch {
+        return []; // It ended meanwhile.
+      }
+    });
+  const family = new Set([parent]);
+  for (let size = 0; size < family.size;) {
+    size = family.size;
+    for (const { id, above } of processes) if (family.has(above)) family.add(id);
+  }
+  return processes.filter(({ id, line }) => family.has(id) && content.test(line)).map(({ id }) => id);
+}
+
+// ---------------------------------------------------------------- the visit
+
+async function until(what, check) {
+  const end = Date.now() + WAIT_MS_MAX;
+  for (let value = await check(); ; value = await check()) {
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited ${WAIT_MS_MAX / 1000} s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+const CHOICES = { r1: "self", r2: "btp", c1: "contact", length: "short" };
+const CURRENT = `document.querySelector("#form:not([hidden]) [data-section]:not([hidden])")?.dataset.section ?? ""`;
+
+/** Goes through the short way; types `text` into the long answer and into every line that asks who somebody is. */
+async function fillIn(page, text, upTo) {
+  for (let id = await until("the form", () => page.evaluate(CURRENT)); id !== upTo;) {
+    const choice = CHOICES[id];
+    if (choice !== undefined)
+      await page.evaluate(`document.querySelector('[name="${id}"][value="${choice}"]').click()`);
+    if (["a1", "n2", "n3"].includes(id)) {
+      await page.evaluate(`document.getElementById("${id}").focus()`);
+      await page.type(text);
+    }
+    const button = id === "before" ? "send" : "continue";
+    await page.evaluate(`document.querySelector('[data-testid="${button}"]').click()`);
+    const before = id;
+    id = await until(`what follows ${before}`, async () => {
+      const now = await page.evaluate(CURRENT);
+      return now === before || now === "sending" ? "" : now;
+    });
+  }
+}
+
+/** One case in a fresh profile: where the control's words were found on the disk, and where the form's (nowhere). */
+async function measureCase(browser, { upTo, isClosed = false, isLeft = false, isCrashed = false }, urls) {
+  const [typed, control] = ["form", "control"].map((name) => `canary-${name}-${randomBytes(12).toString("hex")}`);
+  const profile = mkdtempSync(join(tmpdir(), "hafan-profile-"));
+  const driver = await drivers[browser](profile);
+  const ended = once(driver.child, "exit");
+  try {
+    const form = await driver.open(`${urls.site}/btp/en/report/`);
+    await fillIn(form, typed, upTo);
+    const plain = await driver.open(urls.plain);
+    await plain.evaluate(`document.getElementById("a1").focus()`);
+    await plain.type(control);
+    let seenAfterBack = false;
+    if (isLeft) {
+      await form.evaluate(`document.querySelector('[data-testid="leave"]').click()`);
+      await until("the page to be left", () => form.evaluate(`!location.pathname.includes("/report/")`));
+      await form.back();
+      const seen = await form.evaluate(
+        `document.documentElement.outerHTML + [...document.querySelectorAll("input,textarea")].map(({ value }) => value)`,
+      );
+      seenAfterBack = seen.includes(typed);
+    }
+    const found = await until("the control's words on the disk", () => {
+      const files = filesWith(profile, control);
+      return files.length > 0 && files;
+    });
+    if (isCrashed) {
+      const pages = contentProcesses(driver.child.pid, driver.content);
+      if (pages.length === 0) throw new Error("no process of a page was found to crash");
+      for (const id of pages) process.kill(id, "SIGSEGV");
+      // Whatever a crash makes the browser write, it writes with its next session file.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+    }
+    const early = filesWith(profile, typed);
+    if (isClosed) await driver.close();
+    else driver.child.kill("SIGKILL");
+    await ended;
+    return { control: found, found: [...new Set([...early, ...filesWith(profile, typed)])], seenAfterBack };
+  } finally {
+    driver.child.kill("SIGKILL");
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+/** Measures every case in one browser; `tell` hears each as it is done. */
+export async function measure(browser, tell) {
+  const dir = mkdtempSync(join(tmpdir(), "hafan-device-"));
+  const forces = Object.fromEntries(await Promise.all(FORCES.map(async (id) => [id, await makeForce(id)])));
+  const roots = Object.fromEntries(Object.values(forces).map(({ force, root_key }) => [force, root_key]));
+  await build({ out: dir, roots });
+  const site = await serve(dir, { directory: (id) => forces[id].good });
+  const plain = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "text/html", "cache-control": "no-store" }).end(CONTROL);
+  });
+  await new Promise((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  const urls = { site: site.url, plain: `http://127.0.0.1:${plain.address().port}/` };
+  try {
+    for (const [name, how] of Object.entries(CASES)) tell(name, await measureCase(browser, how, urls));
+  } finally {
+    await site.close();
+    plain.closeAllConnections();
+    plain.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const browser = process.argv[2] ?? "chromium";
+  if (drivers[browser] === undefined) {
+    process.stderr.write(`error: no browser "${browser}"; want chromium or firefox\n`);
+    process.exit(2);
+  }
+  let isClean = true;
+  await measure(browser, (name, { control, found, seenAfterBack }) => {
+    const isGood = found.length === 0 && !seenAfterBack;
+    isClean &&= isGood;
+    const where = [...found, ...(seenAfterBack ? ["Back shows it"] : [])].join(", ");
+    process.stdout.write(
+      `${name.padEnd(18)} ${isGood ? "clean" : `FOUND in ${where}`}   (control: ${control.join(", ")})\n`,
+    );
+  });
+  process.exitCode = isClean ? 0 : 1;
+}
