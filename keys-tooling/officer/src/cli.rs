@@ -3,6 +3,7 @@
 pub(crate) mod contact;
 pub(crate) mod keys;
 mod places;
+pub(crate) mod reader;
 pub(crate) mod record;
 
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ pub(crate) enum Verb {
     /// Show one report, as asked and answered.
     #[command(after_help = READ)]
     Read(Read),
+    /// List and read reports on the whole terminal.
+    #[command(after_help = reader::READER)]
+    Reader(reader::Reader),
     /// The access record: who opened what, and why.
     #[command(subcommand)]
     Record(record::Record),

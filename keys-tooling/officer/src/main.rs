@@ -21,6 +21,7 @@ mod list;
 mod officers;
 mod passphrase;
 mod read;
+mod reader;
 mod record;
 mod reference;
 mod retire;
@@ -76,6 +77,7 @@ fn run() -> Result<ExitCode, Failure> {
         Verb::List(args) => list::run(args),
         Verb::Officers(verb) => officers::run(verb),
         Verb::Read(args) => read::run(args),
+        Verb::Reader(args) => reader::run(args),
         Verb::Record(verb) => record::run(verb),
         Verb::Retire(args) => retire::run(args),
     }

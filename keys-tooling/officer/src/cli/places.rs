@@ -33,6 +33,7 @@ impl Verb {
             Self::Officers(Officers::Add(args)) => signing(&args.signing).to_vec(),
             Self::Officers(Officers::Remove(args)) => signing(&args.signing).to_vec(),
             Self::Read(args) => vec![of(&args.who)],
+            Self::Reader(args) => vec![of(&args.who)],
             Self::Record(Record::Verify(_)) => Vec::new(),
             Self::Record(Record::Export(args)) => vec![parent(&args.to)],
             Self::Retire(args) => vec![of(&args.who)],
