@@ -96,7 +96,7 @@ impl<'a> Desk<'a> {
                 entry,
             ));
         }
-        entries.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        entries.sort_by_key(|(rank, newest, _)| (*rank, *newest));
         Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
     }
 

@@ -67,7 +67,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
     let area = frame.area();
     if area.width < COLUMNS_MIN || area.height < ROWS_MIN {
         let small = format!(
-            "This window is too small. Make it at least {COLUMNS_MIN} columns wide and {ROWS_MIN} rows high. q leaves."
+            "This window is too small. Make it at least {COLUMNS_MIN} columns wide and {ROWS_MIN} rows high, or leave: hold Ctrl and press C."
         );
         put_text(frame, area, &small, Style::new());
         return;
@@ -112,7 +112,7 @@ fn draw_view(frame: &mut Frame<'_>, app: &mut App, body: Rect, status: Rect) {
     match &app.view {
         View::Locked { typed, said } => draw_locked(frame, body, &app.officer, typed, said),
         View::Reason { at, words, said } => {
-            draw_reason(frame, body, app, *at, words.as_ref(), said)
+            draw_reason(frame, body, app, *at, words.as_ref(), said);
         }
         View::Help => put_text(frame, body, HELP, Style::new()),
         View::Told(words) => put_text(frame, inset(body), words, Style::new()),
