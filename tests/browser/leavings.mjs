@@ -81,7 +81,8 @@ export function filesWith(dir, text) {
 
 /** Starts a browser and waits for the line in which it says where it listens. */
 async function started(program, args, listening) {
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+  // A group of its own, so that its helpers can be ended with it.
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
   let said = "";
   const address = await new Promise((resolve, reject) => {
     child.once("error", reject);
@@ -185,6 +186,15 @@ const drivers = {
   },
 };
 
+/** Ends a browser and all its helpers at once. */
+function killAll(child) {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error; // None is left.
+  }
+}
+
 /** The processes that show pages of the browser `parent`. */
 function contentProcesses(parent, content) {
   const processes = readdirSync("/proc")
@@ -254,8 +264,10 @@ async function measureCase(browser, { upTo, isClosed = false, isLeft = false, is
     await plain.type(control);
     let seenAfterBack = false;
     if (isLeft) {
-      await form.evaluate(`document.querySelector('[data-testid="leave"]').click()`);
-      await until("the page to be left", () => form.evaluate(`!location.pathname.includes("/report/")`));
+      await form.evaluate(`document.querySelector(".govuk-exit-this-page__button").click()`);
+      // Between two pages there is nothing to ask.
+      const isGone = () => form.evaluate(`!location.pathname.includes("/report/")`).catch(() => false);
+      await until("the page to be left", isGone);
       await form.back();
       const seen = await form.evaluate(
         `document.documentElement.outerHTML + [...document.querySelectorAll("input,textarea")].map(({ value }) => value)`,
@@ -275,11 +287,11 @@ async function measureCase(browser, { upTo, isClosed = false, isLeft = false, is
     }
     const early = filesWith(profile, typed);
     if (isClosed) await driver.close();
-    else driver.child.kill("SIGKILL");
+    else killAll(driver.child);
     await ended;
     return { control: found, found: [...new Set([...early, ...filesWith(profile, typed)])], seenAfterBack };
   } finally {
-    driver.child.kill("SIGKILL");
+    killAll(driver.child);
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
