@@ -5,6 +5,7 @@
 //! one on the terminal.
 
 mod app;
+mod backend;
 mod desk;
 mod draw;
 mod sheet;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ratatui::backend::{Backend as _, TermionBackend};
+use ratatui::backend::Backend as _;
 use ratatui::{Frame, Terminal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use termion::event::{Event, Key, parse_event};
 use zeroize::Zeroizing;
 
+use super::backend::{Quiet, write_all};
 use crate::failure::{Failure, Kind};
 
 /// Alternate screen, its cursor hidden.
@@ -39,35 +40,9 @@ pub(super) enum Woken {
 
 /// The terminal, as the reader has it.
 pub(super) struct Screen {
-    terminal: Terminal<TermionBackend<Out>>,
+    terminal: Terminal<Quiet>,
     before: Termios,
     ended: Arc<AtomicBool>,
-}
-
-/// Straight to the terminal at each flush, and wiped: no buffer keeps what was shown.
-struct Out(Zeroizing<Vec<u8>>);
-
-impl io::Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let bytes = std::mem::take(&mut self.0);
-        write_all(&bytes)
-    }
-}
-
-fn write_all(mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(stdout(), bytes) {
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(())
 }
 
 impl Screen {
@@ -96,8 +71,7 @@ impl Screen {
         // That it came is enough: it wakes whoever waits, and drawing looks at the size.
         let resized = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGWINCH, resized).map_err(failed)?;
-        let backend = TermionBackend::new(Out(Zeroizing::new(Vec::new())));
-        let terminal = Terminal::new(backend).map_err(failed)?;
+        let terminal = Terminal::new(Quiet::new()).map_err(failed)?;
         let before = tcgetattr(stdin()).map_err(|errno| failed(errno.into()))?;
         hook_panics();
         let mut raw = before.clone();
