@@ -1,79 +1,150 @@
-// Takes pictures of every page and step, at 320 and 1280 px, in both languages: `node look.mjs DIR`.
+// Pictures of every page, section and state, in both languages, at 320 and 1280 px, for a designer to look through:
+// `node look.mjs DIR`, or `cargo xtask screenshots`. Besides, the form with forced colours, at 400 % zoom, and without
+// JavaScript. DIR/index.html shows them side by side.
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { build } from "../../web/build/build.mjs";
-import { FORCES, makeForce, serve } from "./mock.mjs";
+import { PLAIN_PAGES } from "../../web/build/pages.mjs";
+import { choose, current, go, least, openStage, press, send, shown, walk, WORDS } from "./walk.mjs";
 
 const outDir = process.argv[2] ?? "pictures";
 mkdirSync(outDir, { recursive: true });
-const siteDir = mkdtempSync(join(tmpdir(), "hafan-look-"));
-const forces = Object.fromEntries(await Promise.all(FORCES.map(async (id) => [id, await makeForce(id)])));
-const roots = Object.fromEntries(Object.values(forces).map(({ force, root_key }) => [force, root_key]));
-delete roots.leicestershire; // So that the page of a force without a key is seen too.
-await build({ out: siteDir, roots });
-const site = await serve(siteDir, { directory: (id) => forces[id].good });
-const browser = await chromium.launch({ executablePath: process.env.HAFAN_CHROMIUM ?? "/usr/bin/chromium" });
-for (const width of [320, 1280]) {
-  for (const lang of ["en", "cy"]) {
-    const page = await browser.newPage({ viewport: { width, height: 800 } });
-    let count = 0;
-    const shoot = async (name) => {
-      count += 1;
-      const number = String(count).padStart(2, "0");
-      await page.screenshot({ path: join(outDir, `${lang}-${width}-${number}-${name}.png`), fullPage: true });
-    };
-    page.on("console", (message) => process.stdout.write(`${message.text()}\n`));
-    for (const path of ["", "support/", "what-happens/", "stay-safe/", "privacy/", "accessibility/"]) {
-      await page.goto(`${site.url}/btp/${lang}/${path}`);
-      await shoot(path === "" ? "start" : path.slice(0, -1));
-    }
-    await page.goto(`${site.url}/`);
-    await shoot("home");
-    const step = (id) => page.getByTestId(id).click();
-    await page.goto(`${site.url}/btp/${lang}/report/`);
-    await page.locator('[data-section="r1"] h1').waitFor();
-    await step("continue");
-    await shoot("r1-error");
-    await page.check("#r1");
-    await step("continue");
-    await shoot("r2");
-    await page.check("#r2-leicestershire");
-    await step("continue");
-    await page.getByTestId("blocked").waitFor();
-    await shoot("blocked");
-    await step("to-answers");
-    await step("support");
-    await shoot("support-section");
-    await step("return");
-    while (await page.locator('[data-section="r2"]').isHidden()) await step("back");
-    await page.check("#r2");
-    await step("continue");
-    await page.check("#c1-contact");
-    await shoot("c1");
-    await step("continue");
-    await page.fill("#a1", "I was on the last train home.\n\nIt was late and I do not remember everything. 🌧 Ŵŷ");
-    await shoot("a1");
-    await step("continue");
-    await page.fill("#n2", "Sam");
-    await shoot("n2");
-    await step("continue");
-    await shoot("n3");
-    await step("skip");
-    await page.locator('[data-section="check"] h1').waitFor();
-    await shoot("check");
-    await step("continue");
-    await page.locator('[data-section="before"] h1').waitFor();
-    await page.locator('[data-section="before"] summary').click();
-    await shoot("before");
-    await step("send");
-    await page.getByTestId("sent").waitFor();
-    await shoot("sent");
-    await page.close();
+const stage = await openStage();
+const pictures = [];
+
+/** A camera for one page: numbered pictures under `prefix`. */
+function camera(page, prefix, fullPage = true) {
+  let count = 0;
+  return async (name) => {
+    count += 1;
+    const file = `${prefix}-${String(count).padStart(2, "0")}-${name}.png`;
+    // What is stuck to the window would stand in the middle of a picture of the whole page.
+    const style = fullPage ? ".govuk-exit-this-page { position: static !important; }" : "";
+    await page.screenshot({ path: join(outDir, file), fullPage, style });
+    pictures.push(file);
+  };
+}
+
+async function site(page, lang, shoot) {
+  for (const path of ["/", "/404.html"]) {
+    await page.goto(`${stage.site.url}${path}`);
+    await shoot(path === "/" ? "home" : "404");
+  }
+  for (const name of PLAIN_PAGES) {
+    await page.goto(`${stage.site.url}/btp/${lang}/${name === "start" ? "" : `${name}/`}`);
+    await shoot(name);
   }
 }
-await browser.close();
-await site.close();
-rmSync(siteDir, { recursive: true });
+
+const everything = (r1, c1) => ({ r1, r2: "btp", r3: "yes", c1, length: "full", "p-more": "no" });
+
+async function form(page, lang, shoot) {
+  const seen = new Set();
+  for (const [r1, c1] of [
+    ["self", "none"],
+    ["work", "contact"],
+    ["other-agrees", "supporter"],
+    ["witness", "contact"],
+  ]) {
+    await page.goto(`${stage.site.url}/btp/${lang}/report/`);
+    await walk(page, {
+      choices: everything(r1, c1),
+      until: "check",
+      words: (id) => (id === "a1" ? WORDS : `… ${id} …`),
+      visit: async (id) => {
+        if (seen.has(id)) return;
+        seen.add(id);
+        await shoot(id);
+      },
+    });
+    await shoot(`check-${r1}`);
+  }
+  await page.click('[data-action="hide"]');
+  await shoot("check-hidden");
+  await go(page);
+  await page.locator('[data-section="before"] summary').click();
+  await shoot("before");
+  await press(page, "support");
+  await shoot("support-section");
+  await press(page, "return");
+  stage.state.drop = () => 422;
+  await press(page, "send");
+  await page.getByTestId("failed").waitFor();
+  stage.state.drop = undefined;
+  await shoot("failed");
+  await press(page, "again");
+  await page.getByTestId("sent").waitFor();
+  await shoot("sent");
+}
+
+async function faults(page, lang, shoot) {
+  const choices = { ...least("self"), length: "full" };
+  await page.goto(`${stage.site.url}/btp/${lang}/report/`);
+  for (const id of ["r1", "r2", "c1"]) {
+    await walk(page, { fill: "least", choices, until: id });
+    await press(page, "continue");
+    await shoot(`${id}-error`);
+  }
+  await walk(page, { fill: "least", choices, until: "a4" });
+  await page.locator('[data-section="a4"] input[type="radio"]:visible').first().check();
+  await page.fill("#a4-date-month", "13");
+  await press(page, "continue");
+  await shoot("a4-error");
+  stage.state.directory = (id) => stage.forces[id].expired;
+  await page.goto(`${stage.site.url}/btp/${lang}/report/`);
+  await walk(page, { fill: "least", choices, until: "r2" });
+  await page.waitForLoadState("networkidle");
+  await choose(page, "r2", "btp");
+  await go(page);
+  await shoot(await current(page));
+  stage.state.directory = (id) => stage.forces[id].good;
+}
+
+async function idle(page, lang, shoot) {
+  await page.goto(`${stage.site.url}/btp/${lang}/report/`);
+  await shown(page, "g2");
+  await page.clock.install();
+  await page.keyboard.press("Shift");
+  await shoot("shift-once");
+  await page.clock.runFor(15 * 60_000 + 1_000);
+  await shoot("idle-warning");
+  await page.clock.runFor(3 * 60_000);
+  await shoot("idle-wiped");
+}
+
+for (const width of [320, 1280]) {
+  for (const lang of ["en", "cy"]) {
+    for (const [name, part] of Object.entries({ site, form, faults, idle })) {
+      const context = await stage.browser.newContext({ viewport: { width, height: 800 } });
+      const page = await context.newPage();
+      await part(page, lang, camera(page, `${lang}-${width}-${name}`));
+      await context.close();
+    }
+    process.stdout.write(`${lang} at ${width} px: ${pictures.length} pictures so far\n`);
+  }
+}
+for (const [mode, options] of Object.entries({
+  "forced-colours": { forcedColors: "active", colorScheme: "dark" },
+  "zoom-400": { width: 320, height: 256, deviceScaleFactor: 4 },
+})) {
+  const page = await stage.openForm("en", options);
+  const shoot = camera(page, mode, mode !== "zoom-400");
+  await walk(page, { fill: "least", choices: least("self"), visit: shoot });
+  await send(page);
+  await shoot("sent");
+  await page.context().close();
+}
+for (const lang of ["en", "cy"]) {
+  const page = await stage.openForm(lang, { width: 320, javaScriptEnabled: false });
+  await camera(page, `noscript-${lang}`)("form");
+  await page.context().close();
+}
+const figures = pictures.map(
+  (file) => `<figure><img src="${file}" loading="lazy" alt=""><figcaption>${file}</figcaption></figure>`,
+);
+writeFileSync(
+  join(outDir, "index.html"),
+  `<!doctype html><html lang="en"><meta charset="utf-8"><title>Pictures</title><style>body{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start;font:1rem sans-serif}img{border:1px solid;max-width:40rem}figure{margin:0}</style>${figures.join("")}</html>\n`,
+);
+await stage.close();
+process.stdout.write(`${pictures.length} pictures; look through ${join(outDir, "index.html")}\n`);
