@@ -31,8 +31,8 @@ async function site(page, lang, shoot) {
     await shoot(path === "/" ? "home" : "404");
   }
   for (const name of PLAIN_PAGES) {
-    await page.goto(`${stage.site.url}/btp/${lang}/${name === "start" ? "" : `${name}/`}`);
-    await shoot(name);
+    await page.goto(`${stage.site.url}/btp/${lang}/${name === "" ? "" : `${name}/`}`);
+    await shoot(name === "" ? "start" : name);
   }
 }
 

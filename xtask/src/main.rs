@@ -1,4 +1,4 @@
-//! Every developer command: `cargo xtask demo | test | bench | site | fuzz | deps`.
+//! Every developer command: `cargo xtask demo | test | bench | site | device | screenshots | fuzz | deps`.
 //!
 //! Each installs what it needs itself, says what it does, and ends only the programs that it started.
 
@@ -11,6 +11,7 @@ use xtask::process::say;
 use xtask::{demo, deps, site};
 
 mod bench;
+mod browsers;
 mod fuzz;
 mod suite;
 
@@ -45,6 +46,17 @@ Examples:
 const SITE_EXAMPLES: &str = "\
 Example:
   cargo xtask site    web/dist, with the root keys of forces/*.toml";
+
+const DEVICE_EXAMPLES: &str = "\
+Examples:
+  cargo xtask device                       Chromium and Firefox ESR, one after the other: about 5 minutes
+  cargo xtask device --browser firefox     one of them
+
+docs/device.md has what was measured.";
+
+const SCREENSHOTS_EXAMPLES: &str = "\
+Example:
+  cargo xtask screenshots --out /tmp/pictures    then open /tmp/pictures/index.html";
 
 const FUZZ_EXAMPLES: &str = "\
 Examples:
@@ -94,6 +106,20 @@ enum Command {
     /// Builds web/dist and its manifest
     #[command(after_help = SITE_EXAMPLES)]
     Site,
+    /// Searches a browser's whole profile for what was typed, after each way in which a visit can end
+    #[command(after_help = DEVICE_EXAMPLES)]
+    Device {
+        /// Only this one
+        #[arg(long, value_enum)]
+        browser: Option<browsers::Browser>,
+    },
+    /// Takes pictures of every page, section and state of the site, in both languages, narrow and wide
+    #[command(after_help = SCREENSHOTS_EXAMPLES)]
+    Screenshots {
+        /// Where the pictures go
+        #[arg(long, default_value = "pictures")]
+        out: PathBuf,
+    },
     /// Feeds the parsers of hostile input with hostile input
     #[command(after_help = FUZZ_EXAMPLES)]
     Fuzz {
@@ -128,6 +154,8 @@ fn run(command: Command) -> Result<()> {
             say(&format!("The site is in {}.", dir.display()));
             Ok(())
         }
+        Command::Device { browser } => browsers::device(browser),
+        Command::Screenshots { out } => browsers::screenshots(&out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Deps => deps::write_lists(),
     }
