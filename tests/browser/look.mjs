@@ -18,9 +18,9 @@ function camera(page, prefix, fullPage = true) {
   return async (name) => {
     count += 1;
     const file = `${prefix}-${String(count).padStart(2, "0")}-${name}.png`;
-    // What is stuck to the window would stand in the middle of a picture of the whole page.
-    const style = fullPage ? ".govuk-exit-this-page { position: static !important; }" : "";
-    await page.screenshot({ path: join(outDir, file), fullPage, style });
+    // The way to leave is stuck to the top of the window: a picture of the whole page is taken from there.
+    if (fullPage) await page.evaluate(() => window.scrollTo(0, 0));
+    await page.screenshot({ path: join(outDir, file), fullPage });
     pictures.push(file);
   };
 }
