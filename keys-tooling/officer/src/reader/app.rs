@@ -411,10 +411,7 @@ impl App {
         }
         self.view = View::Reading;
         let number = to.saturating_add(1);
-        self.said = format!(
-            "Found: {number} of {}. n: next, N: the one before.",
-            self.hits.len()
-        );
+        self.said = format!("Found: {number} of {}. n: next, N: back", self.hits.len());
     }
 }
 

@@ -19,7 +19,7 @@ const COLUMNS_MIN: u16 = 40;
 const ROWS_MIN: u16 = 12;
 /// From here on, the list stands beside the report.
 const COLUMNS_OF_TWO_PANES: u16 = 120;
-const COLUMNS_OF_LIST: u16 = 40;
+const COLUMNS_OF_LIST: u16 = 48;
 /// Longer lines are hard to read.
 const READING_COLUMNS_MAX: u16 = 100;
 
@@ -141,7 +141,7 @@ fn draw_panes(frame: &mut Frame<'_>, app: &mut App, body: Rect) {
 }
 
 fn head(app: &App) -> String {
-    let mut head = format!(" Hafan reader  {}  {}", app.force, app.officer);
+    let mut head = format!(" Hafan  {}  {}", app.force, app.officer);
     match &app.view {
         View::Locked { .. } => head.push_str("  LOCKED"),
         View::List => {
