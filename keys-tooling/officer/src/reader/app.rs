@@ -71,6 +71,8 @@ pub(super) struct App {
     pub(super) hit: Option<usize>,
     /// Rows of the list or the reading pane, as last drawn.
     pub(super) rows: usize,
+    /// The first row that is shown of help or a message.
+    pub(super) scroll: usize,
     /// One line on what came of the last key.
     pub(super) said: String,
 }
@@ -123,6 +125,7 @@ impl App {
             hits: Vec::new(),
             hit: None,
             rows: 1,
+            scroll: 0,
             said: String::new(),
         }
     }
@@ -155,6 +158,12 @@ impl App {
         self.chosen = at;
         self.view = View::Reading;
         self.said.clear();
+    }
+
+    /// Says something that has to be read before anything else is done.
+    pub(super) fn tell(&mut self, words: String) {
+        self.scroll = 0;
+        self.view = View::Told(words);
     }
 
     /// What a key does.
@@ -193,6 +202,14 @@ impl App {
                 }
                 Key::Char('l') => Some(Ask::Lock),
                 Key::Char('q') => Some(Ask::Leave),
+                Key::Up | Key::Char('k') => {
+                    self.scroll = self.scroll.saturating_sub(1);
+                    None
+                }
+                Key::Down | Key::Char('j') => {
+                    self.scroll = self.scroll.saturating_add(1);
+                    None
+                }
                 _ => {
                     self.view = self.back();
                     None
@@ -245,7 +262,10 @@ impl App {
             Key::Char('h') => self.is_hidden = true,
             Key::Char('l') => return Some(Ask::Lock),
             Key::Char('q') => return Some(Ask::Leave),
-            Key::Char('?') => self.view = View::Help,
+            Key::Char('?') => {
+                self.scroll = 0;
+                self.view = View::Help;
+            }
             Key::Char('/') if self.sheets.is_empty() => {
                 "Open a report first: only opened reports are searched.".clone_into(&mut self.said);
             }
@@ -288,7 +308,10 @@ impl App {
                     words: None,
                     said: String::new(),
                 },
-                Err(why) => View::Told(format!("This report cannot be opened: {why}.")),
+                Err(why) => {
+                    let words = format!("This report cannot be opened: {why}.");
+                    return self.tell(words);
+                }
             };
         }
     }

@@ -45,22 +45,35 @@ const KEYS_READING: &[&str] = &[
 const KEYS_REASON: &[&str] = &["Up Down: choose", "Enter: go on", "Esc: do not open"];
 const KEYS_WORDS: &[&str] = &["Enter: record this and open", "Esc: back"];
 const KEYS_SEARCH: &[&str] = &["Enter: search", "Esc: do not search"];
-const KEYS_TOLD: &[&str] = &["Enter: go on", "h: hide", "l: lock", "q: leave"];
+const KEYS_TOLD: &[&str] = &[
+    "Up Down: move",
+    "Enter: go on",
+    "h: hide",
+    "l: lock",
+    "q: leave",
+];
 const KEYS_HIDDEN: &[&str] = &["h: show again", "l: lock", "q: leave"];
 
 const HELP: &str = "\
-Up, Down        one line, or one report in the list
-Space, PgDn     a page on; b, PgUp a page back
-Home, End       the beginning, the end
-Enter           open the report that > stands at
-Esc             from a report back to the list
-/               look for words in the reports that are open; n the next place, N the one before
-h               hide the text at once; h again shows it
-l               lock: everything is let go of, and the passphrase is asked for
-q               leave: the screen is cleared
+Up Down     one line; one report in the list
+Space  b    a page on; a page back
+Home End    the beginning; the end
+Enter       open the report where > stands
+Esc         from a report back to the list
+/           look for words in open reports
+n  N        the next place; the one before
+h           hide the text at once, or show it
+l           lock: all that is open is let go of
+q           leave: the screen is cleared
 
-In a report, | and > stand before what the person wrote or was shown; what is in [ ] is ours. Characters that could deceive are shown as \\u{...}.
-Opening a report is written down with your name and your reason. Nothing of a report is written to the disk.";
+In a report, | and [x] stand before what the person answered, > before what was shown to them. What is in [ ] is ours. !! is what may need a quick answer. Characters that could deceive are shown as codes that begin with a backslash.
+
+That you open a report, and why, is written down before it opens. Nothing of a report is written to the disk.";
+
+const LIST_HEAD: &str = "  REFERENCE       STATE  WEEK      ROUTE    LANG  FLAGS";
+const LIST_HEAD_NARROW: &str = "  REFERENCE       STATE  FLAGS";
+/// From here on, the list has all of its columns.
+const COLUMNS_OF_ALL_FACTS: usize = 64;
 
 /// Draws everything, and tells `app` how many rows there are to move in.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
@@ -114,8 +127,8 @@ fn draw_view(frame: &mut Frame<'_>, app: &mut App, body: Rect, status: Rect) {
         View::Reason { at, words, said } => {
             draw_reason(frame, body, app, *at, words.as_ref(), said);
         }
-        View::Help => put_text(frame, body, HELP, Style::new()),
-        View::Told(words) => put_text(frame, inset(body), words, Style::new()),
+        View::Help => app.scroll = put_scrolled(frame, body, HELP, app.scroll),
+        View::Told(words) => app.scroll = put_scrolled(frame, body, words, app.scroll),
         View::Search { typed } => {
             let line = field("Look for:", typed);
             draw_field(frame, status, &line);
@@ -198,7 +211,7 @@ fn wrap_keys(keys: &[&str], columns: usize) -> Vec<String> {
 fn draw_locked(frame: &mut Frame<'_>, body: Rect, officer: &str, typed: &Typed, said: &str) {
     let stars = "*".repeat(typed.as_str().chars().count().min(24));
     let words = format!(
-        "Locked.\n\nType the passphrase of {officer}, then press Enter. What you type is shown as stars.\n\nPassphrase: {stars}\n\n{said}"
+        "Locked. Type the passphrase of {officer}, then press Enter. It is shown as stars.\n\nPassphrase: {stars}\n\n{said}"
     );
     put_text(frame, inset(body), &words, Style::new());
 }
@@ -269,6 +282,11 @@ fn draw_list(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
         );
         return;
     }
+    let columns = usize::from(area.width);
+    let (top, area) = cut_top(area, 1);
+    let is_wide = columns >= COLUMNS_OF_ALL_FACTS;
+    let head = if is_wide { LIST_HEAD } else { LIST_HEAD_NARROW };
+    put_text(frame, top, head, Style::new().add_modifier(Modifier::BOLD));
     let rows = usize::from(area.height);
     app.rows = rows;
     app.list_top = app.list_top.min(app.chosen);
@@ -278,7 +296,7 @@ fn draw_list(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     let shown = app.entries.iter().enumerate().skip(app.list_top).take(rows);
     for (row, (at, entry)) in (0..).zip(shown) {
         let is_open = app.sheets.contains_key(&at);
-        let line = entry_line(entry, at == app.chosen, is_open, usize::from(area.width));
+        let line = entry_line(entry, at == app.chosen, is_open, columns);
         let style = chosen_style(at == app.chosen);
         put_text(
             frame,
@@ -304,9 +322,9 @@ fn entry_line(entry: &Entry, is_chosen: bool, is_open: bool, columns: usize) -> 
             } else {
                 format!("!! {flags}")
             };
-            if columns >= 64 {
+            if columns >= COLUMNS_OF_ALL_FACTS {
                 format!(
-                    "{}  {:<7}  {}  {alert}",
+                    "{}  {:<7}  {:<4}  {alert}",
                     about.week, about.route, about.language
                 )
             } else {
@@ -316,7 +334,7 @@ fn entry_line(entry: &Entry, is_chosen: bool, is_open: bool, columns: usize) -> 
         Err(why) => format!("NOT OPENED: {why}"),
     };
     text::line_cut(
-        &format!("{mark} {:<14}  {state:<4}  {about}", entry.reference),
+        &format!("{mark} {:<14}  {state:<5}  {about}", entry.reference),
         columns,
     )
 }
@@ -408,6 +426,23 @@ fn put_text(frame: &mut Frame<'_>, area: Rect, words: &str, style: Style) {
             .buffer_mut()
             .set_line(area.x, area.y.saturating_add(y), &line, area.width);
     }
+}
+
+/// Text that may be longer than its place, from row `top` on; gives the row that it really began at.
+fn put_scrolled(frame: &mut Frame<'_>, area: Rect, words: &str, top: usize) -> usize {
+    let shown = text::block(words, 0, usize::from(area.width));
+    let last = shown
+        .lines()
+        .count()
+        .saturating_sub(usize::from(area.height));
+    let top = top.min(last);
+    for (y, row) in (0..area.height).zip(shown.lines().skip(top)) {
+        let y = area.y.saturating_add(y);
+        frame
+            .buffer_mut()
+            .set_line(area.x, y, &Line::raw(row), area.width);
+    }
+    top
 }
 
 fn inset(area: Rect) -> Rect {

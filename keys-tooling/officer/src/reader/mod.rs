@@ -134,7 +134,7 @@ impl Run<'_> {
                         .clone_into(&mut self.app.said);
                 }
             }
-            Err(why) => self.app.view = View::Told(why.to_string()),
+            Err(why) => self.app.tell(why.to_string()),
         }
     }
 }
