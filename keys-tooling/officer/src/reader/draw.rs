@@ -14,6 +14,7 @@ use ratatui::text::{Line, Span};
 use super::app::{App, Typed, View};
 use super::desk::Entry;
 use super::sheet::{Row, Sheet};
+use crate::failure::counted;
 
 const COLUMNS_MIN: u16 = 40;
 const ROWS_MIN: u16 = 12;
@@ -55,16 +56,16 @@ const KEYS_TOLD: &[&str] = &[
 const KEYS_HIDDEN: &[&str] = &["h: show again", "l: lock", "q: leave"];
 
 const HELP: &str = "\
-Up Down     one line; one report in the list
+Up Down     one line; one report
 Space  b    a page on; a page back
-Home End    the beginning; the end
-Enter       open the report where > stands
-Esc         from a report back to the list
-/           look for words in open reports
-n  N        the next place; the one before
-h           hide the text at once, or show it
-l           lock: all that is open is let go of
-q           leave: the screen is cleared
+Home End    beginning; end
+Enter       open the report at >
+Esc         back to the list
+/           look in open reports
+n  N        next place; one before
+h           hide the text; show it
+l           lock: closes all reports
+q           leave: clears the screen
 
 In a report, | and [x] stand before what the person answered, > before what was shown to them. What is in [ ] is ours. !! is what may need a quick answer. Characters that could deceive are shown as codes that begin with a backslash.
 
@@ -90,26 +91,27 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
     let (top, rest) = cut_top(area, 1);
     let (rest, bottom) = cut_bottom(rest, bar_rows);
     let (body, status) = cut_bottom(rest, 1);
-    let bold = Style::new().add_modifier(Modifier::REVERSED);
+    draw_body(frame, app, body, status);
+    let reversed = Style::new().add_modifier(Modifier::REVERSED);
+    // After the body, which alone knows how many rows there are.
     let head = text::line_cut(&head(app), usize::from(area.width));
-    frame.buffer_mut().set_style(top, bold);
-    put_text(frame, top, &head, bold);
+    frame.buffer_mut().set_style(top, reversed);
+    put_text(frame, top, &head, reversed);
     for (at, row) in (0..).zip(&bar) {
         let area = Rect::new(bottom.x, bottom.y.saturating_add(at), bottom.width, 1);
-        frame.buffer_mut().set_style(area, bold);
-        put_text(frame, area, row, bold);
+        frame.buffer_mut().set_style(area, reversed);
+        put_text(frame, area, row, reversed);
     }
+}
+
+fn draw_body(frame: &mut Frame<'_>, app: &mut App, body: Rect, status: Rect) {
     if app.is_hidden {
-        put_text(
-            frame,
-            inset(body),
-            "The text is hidden.\n\nPress h to show it again.",
-            Style::new(),
-        );
+        let hidden = "The text is hidden.\n\nPress h to show it again.";
+        put_text(frame, inset(body), hidden, Style::new());
         return;
     }
     if !matches!(app.view, View::Locked { .. }) {
-        let said = text::line_cut(&app.said, usize::from(area.width));
+        let said = text::line_cut(&app.said, usize::from(status.width));
         put_text(
             frame,
             status,
@@ -153,26 +155,36 @@ fn draw_panes(frame: &mut Frame<'_>, app: &mut App, body: Rect) {
     }
 }
 
+/// What is looked at comes first: a narrow window cuts the rest.
 fn head(app: &App) -> String {
-    let mut head = format!(" Hafan  {}  {}", app.force, app.officer);
-    match &app.view {
-        View::Locked { .. } => head.push_str("  LOCKED"),
+    let what = match &app.view {
+        View::Locked { .. } => "LOCKED".to_owned(),
         View::List => {
             let open = app.sheets.len();
-            head.push_str(&format!("  {} reports, {open} open", app.entries.len()));
+            let reports = counted(
+                u64::try_from(app.entries.len()).unwrap_or(u64::MAX),
+                "report",
+            );
+            format!("{reports}, {open} open")
         }
-        View::Reading | View::Search { .. } => {
-            if let Some(sheet) = app.sheets.get(&app.chosen) {
-                let rows = sheet.rows().len().max(1);
-                let seen = sheet.top.saturating_add(app.rows).min(rows);
-                let percent = seen.saturating_mul(100) / rows;
-                let reference = app.entries.get(app.chosen).map(|e| e.reference.as_str());
-                head.push_str(&format!("  {}  {percent}%", reference.unwrap_or_default()));
-            }
-        }
-        View::Reason { .. } | View::Help | View::Told(_) => {}
-    }
-    head
+        View::Reading | View::Search { .. } => seen(app),
+        View::Reason { .. } => "REASON".to_owned(),
+        View::Help => "HELP".to_owned(),
+        View::Told(_) => "MESSAGE".to_owned(),
+    };
+    format!(" {what}  {} {}  Hafan", app.force, app.officer)
+}
+
+/// Which report is read, and how much of it was to be seen.
+fn seen(app: &App) -> String {
+    let Some(sheet) = app.sheets.get(&app.chosen) else {
+        return "SEARCH".to_owned();
+    };
+    let rows = sheet.rows().len().max(1);
+    let seen = sheet.top.saturating_add(app.rows).min(rows);
+    let percent = seen.saturating_mul(100) / rows;
+    let reference = app.entries.get(app.chosen).map(|e| e.reference.as_str());
+    format!("{} {percent}%", reference.unwrap_or_default())
 }
 
 fn keys(app: &App) -> &'static [&'static str] {

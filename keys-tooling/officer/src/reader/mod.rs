@@ -10,6 +10,8 @@ mod desk;
 mod draw;
 mod sheet;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 use std::time::Duration;
