@@ -39,11 +39,20 @@ export function hashedName(name, bytes) {
   return name.replace(/(\.[a-z]+)$/, `-${hash}$1`);
 }
 
-export async function build({ out, roots = {}, kind = "demo", forcesDir, supportText, questionsText }) {
+/** Builds the site into `out`. The last four stand in for files of content/, or add to its words: tests give them. */
+export async function build({
+  out,
+  roots = {},
+  kind = "demo",
+  forcesDir,
+  supportText,
+  questionsText,
+  moreStrings = {},
+}) {
   if (kind !== "demo" && kind !== "production") {
     throw new Error(`kind is "${kind}"; want demo or production`);
   }
-  const strings = readStrings();
+  const strings = { ...readStrings(), ...readStrings(moreStrings) };
   const forces = readForces(roots, forcesDir, kind);
   const questions = readQuestions(strings, questionsText);
   const support = readSupport(forces, supportText);
