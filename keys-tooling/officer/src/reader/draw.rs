@@ -244,13 +244,14 @@ fn draw_reason(
             .get(at)
             .copied()
             .unwrap_or(ReasonCode::Other);
+        let meaning = code.meaning();
         let need = if code == ReasonCode::Other {
             "needed"
         } else {
             "you may leave this empty"
         };
         let asked = format!(
-            "Open {reference} for: {code}\n\nIn a few words, with no person's name ({need}):\n\n> {}_\n\n{said}",
+            "Open {reference} for: {code}, {meaning}\n\nIn a few words, with no person's name ({need}):\n\n> {}_\n\n{said}",
             typed.as_str()
         );
         put_text(frame, body, &asked, Style::new());
@@ -259,7 +260,7 @@ fn draw_reason(
     put_text(
         frame,
         body,
-        &format!("Why do you open {reference}? It is recorded."),
+        &format!("Why open {reference}? It is recorded."),
         Style::new().add_modifier(Modifier::BOLD),
     );
     let (_, list) = cut_top(body, 1);

@@ -71,8 +71,7 @@ impl Run<'_> {
             };
             if now().saturating_sub(last_key) >= idle {
                 last_key = now();
-                let minutes = "Locked: no key was pressed for a while. Nothing is open any more.";
-                self.lock(minutes)?;
+                self.lock("It locked by itself: no key was pressed for a while. Nothing is open any more.")?;
                 // Whoever pressed this did not see what it would do.
                 continue;
             }
@@ -81,7 +80,7 @@ impl Run<'_> {
                 if let Some(ask) = self.app.key(key) {
                     match ask {
                         Ask::Leave => return Ok(()),
-                        Ask::Lock => self.lock("Locked. Nothing is open any more.")?,
+                        Ask::Lock => self.lock("Nothing is open any more.")?,
                         Ask::Unlock(passphrase) => {
                             self.unlock(&desk::typed(self.officer, passphrase))?;
                         }

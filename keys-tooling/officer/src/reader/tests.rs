@@ -138,7 +138,7 @@ fn a_long_list_keeps_what_is_chosen_in_sight() {
 fn a_reason_is_chosen_before_anything_opens() {
     let mut app = unlocked();
     press(&mut app, "\n");
-    both(&mut app, "Why do you open 3f2a-91bc-77d0?");
+    both(&mut app, "Why open 3f2a-91bc-77d0?");
     both(&mut app, "> 1 first-reading");
     for (number, code) in ('1'..='9').zip(ReasonCode::ALL) {
         press(&mut app, &number.to_string());
@@ -263,7 +263,7 @@ fn nothing_is_to_be_seen_while_hidden_locked_or_too_small() {
     );
     shown(&mut app, 1, 1);
     assert!(matches!(app.key(Key::Char('l')), Some(Ask::Lock)));
-    app.lock("Locked. Nothing is open any more.");
+    app.lock("Nothing is open any more.");
     assert!(app.sheets.is_empty() && app.entries.is_empty() && app.hits.is_empty());
     both(&mut app, "Type the passphrase of officer-1");
     press(&mut app, "geiriau cudd");
@@ -273,7 +273,7 @@ fn nothing_is_to_be_seen_while_hidden_locked_or_too_small() {
         panic!("it unlocks nothing");
     };
     assert_eq!(secret.expose_secret(), "geiriau cud");
-    both(&mut app, "Passphrase: Locked");
+    both(&mut app, "Passphrase: Nothing is open");
 }
 
 #[test]
