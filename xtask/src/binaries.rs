@@ -60,6 +60,12 @@ impl Binaries {
         }
     }
 
+    /// Their folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// `hafan`, the server.
     #[must_use]
     pub fn server(&self) -> PathBuf {

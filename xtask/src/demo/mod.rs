@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::binaries::Binaries;
+use crate::binaries::{BINARIES_DIR_VARIABLE, Binaries};
 use crate::process::{Output, Running, run as run_command, say};
 use crate::{root, site, tools};
 
@@ -69,7 +69,8 @@ pub fn journeys_in(dir: &Path, binaries: &Binaries) -> Result<()> {
         tools::npm()
             .args(["test", "--workspace", "tests/browser"])
             .env("HAFAN_URL", format!("http://{address}"))
-            .env("HAFAN_DEMO_DIR", layout.dir()),
+            .env("HAFAN_DEMO_DIR", layout.dir())
+            .env(BINARIES_DIR_VARIABLE, binaries.dir()),
     );
     end(server)?;
     result
