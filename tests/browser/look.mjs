@@ -101,9 +101,9 @@ async function faults(page, lang, shoot) {
 }
 
 async function idle(page, lang, shoot) {
+  await page.clock.install();
   await page.goto(`${stage.site.url}/btp/${lang}/report/`);
   await shown(page, "g2");
-  await page.clock.install();
   await page.keyboard.press("Shift");
   await shoot("shift-once");
   await page.clock.runFor(15 * 60_000 + 1_000);
