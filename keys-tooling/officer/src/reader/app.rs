@@ -355,7 +355,10 @@ impl App {
                 Ok(reason) => return Some(Ask::Open(chosen, reason)),
                 Err(why) => *said = why,
             },
-            key => typed.key(key, WORDS_CHARACTERS_MAX),
+            key => {
+                typed.key(key, WORDS_CHARACTERS_MAX);
+                said.clear();
+            }
         }
         None
     }

@@ -250,11 +250,17 @@ fn draw_reason(
         } else {
             "you may leave this empty"
         };
-        let asked = format!(
-            "Open {reference} for: {code}, {meaning}\n\nIn a few words, with no person's name ({need}):\n\n> {}_\n\n{said}",
-            typed.as_str()
-        );
-        put_text(frame, body, &asked, Style::new());
+        let asked = if said.is_empty() {
+            format!("In a few words, with no person's name ({need}):")
+        } else {
+            said.to_owned()
+        };
+        let above = format!("Open {reference} for: {code}, {meaning}\n\n{asked}");
+        let rows = text::block(&above, 0, columns).lines().count();
+        let (top, field) = cut_top(body, u16::try_from(rows).unwrap_or(u16::MAX));
+        put_text(frame, top, &above, Style::new());
+        // The end of what is typed stays in sight.
+        put_scrolled(frame, field, &format!("> {}_", typed.as_str()), usize::MAX);
         return;
     }
     put_text(

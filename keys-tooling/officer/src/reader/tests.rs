@@ -154,6 +154,9 @@ fn a_reason_is_chosen_before_anything_opens() {
         panic!("it opens nothing");
     };
     assert_eq!(reason.code(), ReasonCode::Other);
+    press(&mut app, &" a dyma fwy".repeat(26));
+    both(&mut app, "fwy_");
+    both(&mut app, "In a few words");
     assert_eq!(reason.words().unwrap().as_str(), "gofynnodd hi");
     // Until the vault has answered, nothing is open.
     assert!(app.sheets.is_empty());
