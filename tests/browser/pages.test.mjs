@@ -12,6 +12,7 @@ import { build } from "../../web/build/build.mjs";
 import { webDir } from "../../web/build/content.mjs";
 import { PLAIN_PAGES } from "../../web/build/pages.mjs";
 import { serve } from "./mock.mjs";
+import { keepsNothing } from "./walk.mjs";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const CHECKED_ON = "2026-03-14";
@@ -150,15 +151,7 @@ test("no page asks for anything from elsewhere, or leaves anything behind", asyn
   await visit({}, [...all("en"), ...all("cy")], async (page, address) => {
     page.on("request", (request) => hosts.add(new URL(request.url()).origin));
     await page.reload();
-    const kept = await page.evaluate(async () => ({
-      local: localStorage.length,
-      session: sessionStorage.length,
-      cookie: document.cookie,
-      databases: (await indexedDB.databases()).length,
-      caches: (await caches.keys()).length,
-      workers: (await navigator.serviceWorker.getRegistrations()).length,
-    }));
-    assert.deepEqual(kept, { local: 0, session: 0, cookie: "", databases: 0, caches: 0, workers: 0 }, address);
+    await keepsNothing(page, address);
   });
   assert.deepEqual([...hosts], [site.url]);
 });

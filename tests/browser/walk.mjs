@@ -265,3 +265,22 @@ export async function fitsIn(page, where) {
   const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   assert.equal(isWide, false, `${where} is too wide`);
 }
+
+/** That the browser keeps nothing for the site: no storage, cookie, database, cache, worker or private file. */
+export async function keepsNothing(page, where) {
+  const { files, ...kept } = await page.evaluate(async () => ({
+    local: localStorage.length,
+    session: sessionStorage.length,
+    cookie: document.cookie,
+    databases: (await indexedDB.databases()).length,
+    caches: (await caches.keys()).length,
+    workers: (await navigator.serviceWorker.getRegistrations()).length,
+    files: await navigator.storage
+      .getDirectory()
+      .then(async (directory) => (await Array.fromAsync(directory.keys())).length)
+      .catch((error) => error.name), // Not given to this page, and so empty.
+  }));
+  assert.deepEqual(kept, { local: 0, session: 0, cookie: "", databases: 0, caches: 0, workers: 0 }, where);
+  assert.ok(files === 0 || typeof files === "string", `${where}: ${files} private files`);
+  assert.deepEqual(await page.context().cookies(), [], where);
+}
