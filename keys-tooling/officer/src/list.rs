@@ -16,7 +16,11 @@ use crate::state::State;
 use crate::vault::{Held, Vault};
 use hafan_export::text;
 
-const FLAGS_COLUMNS: usize = 24;
+/// Where the flags stand: the width of all columns before them.
+const FLAGS_INDENT: usize = 55;
+
+/// More of a report's flags than is known is cut.
+const FLAGS_COLUMNS_MAX: usize = 240;
 
 /// A row without a long flag is this wide at most.
 const COLUMNS: usize = 80;
@@ -152,15 +156,17 @@ fn as_text(rows: &[Row], missing: u64, weeks: &[String]) -> String {
         shown.push_str(&format!("{:<14}  ", row.reference.to_string()));
         match &row.content {
             Ok(content) => {
-                let flags = text::line_cut(&content.flags.join(", "), FLAGS_COLUMNS);
+                let flags = text::line_cut(&content.flags.join(", "), FLAGS_COLUMNS_MAX);
                 let flags = if flags.is_empty() { "-" } else { &flags };
+                let flags = text::paragraph(flags, FLAGS_INDENT, COLUMNS);
                 shown.push_str(&format!(
-                    "{}  {:<7}  {:<4}  {:<5}  {:>5}  {flags}\n",
+                    "{}  {:<7}  {:<4}  {:<5}  {:>5}  {}",
                     content.week,
                     content.route,
                     content.language,
                     row.state(),
                     content.files,
+                    flags.trim_start_matches(' '),
                 ));
             }
             Err(why) => {
