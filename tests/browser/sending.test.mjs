@@ -2,7 +2,7 @@
 // `npm test --workspace tests/browser`, against a stand-in server. With HAFAN_URL, the last tests run against that one.
 
 import assert from "node:assert/strict";
-import test, { after, before } from "node:test";
+import test, { after, before, beforeEach } from "node:test";
 import { choose, current, go, least, openStage, press, send, shown, walk, WORDS } from "./walk.mjs";
 
 const realUrl = process.env.HAFAN_URL?.replace(/\/$/, "");
@@ -12,6 +12,12 @@ before(async () => {
   ({ state, forces } = stage);
 });
 after(() => stage?.close());
+// What one test asked of the server is nothing to the next, also when it failed.
+beforeEach(() => {
+  state.drop = undefined;
+  state.directory = (id) => forces[id].good;
+  state.drops.splice(0);
+});
 
 const written = (page) => page.locator("#a1").inputValue();
 /** The form with the least answered, at the page before sending. */
