@@ -32,7 +32,8 @@ export class FileList {
   constructor(container: HTMLElement, on_change: () => void) {
     this.#on_change = on_change;
     this.#field = container.dataset["files"] ?? "files";
-    Object.assign(this.#input, { type: "file", multiple: true, hidden: true });
+    // Without autocomplete off a browser may keep the path of a chosen file with its session.
+    Object.assign(this.#input, { type: "file", multiple: true, hidden: true, autocomplete: "off" });
     this.#input.dataset["testid"] = "files-input";
     this.#input.addEventListener("change", () => void this.#add());
     Object.assign(this.#choose, { type: "button", id: this.#field });
