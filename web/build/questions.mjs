@@ -8,14 +8,14 @@ import { checkSchema } from "./schema.mjs";
 
 export const ROUTES = ["self", "other", "witness", "work"];
 
-/** The question set with every page written out; `strings` and `forces` are those of the build. */
+/** The question set with every page written out; `strings` are those of the build. */
 export function readQuestions(strings, text = readFileSync(join(webDir, "content", "questions.json"), "utf8")) {
   const set = JSON.parse(text);
   checkSchema("questions.schema.json", "questions.json", set);
-  const pages = writtenOut(set).map((page) => withPanels(page));
   checkPages(set.pages);
-  checkWords(pages, set.panels, strings);
-  return { set: set.set, panels: set.panels, pages: pages.map((page) => withHints(page, strings)) };
+  checkWords(set, strings);
+  const pages = writtenOut(set).map((page) => withHints(withPanels(page), strings));
+  return { set: set.set, panels: set.panels, pages };
 }
 
 function checkPages(pages) {
@@ -35,7 +35,7 @@ function checkPages(pages) {
 }
 
 /** Every `{field, is}` inside a condition. */
-function conditionsOf(condition) {
+export function conditionsOf(condition) {
   if (condition === undefined) return [];
   if (condition.field !== undefined) return [condition];
   return [...(condition.any ?? []), ...(condition.all ?? []), condition.not].flatMap((part) => conditionsOf(part));
@@ -86,51 +86,65 @@ function withPanels(page) {
 
 /** Which things have a hint is known from the words: the template and the script need not look. */
 function withHints(page, strings) {
-  const has = (stem, owner) => owner.by_route?.includes("hint") === true || `${stem}.hint` in strings;
   return {
     ...page,
-    hint: has(`q.${page.base}`, page),
+    hint: hasHint(`q.${page.base}`, page, strings),
     fields: page.fields.map((field) => ({
       ...field,
-      hint: field.base !== page.base && has(`q.${field.base}`, field),
+      hint: field.base !== page.base && hasHint(`q.${field.base}`, field, strings),
       ...(field.options === undefined
         ? {}
         : {
             options: field.options.map((option) => {
-              const stem = option.words ? `q.common.${option.value}` : `q.${field.base}.${option.value}`;
-              return { ...option, stem, hint: has(stem, option) };
+              const stem = stemOf(field.base, option);
+              return { ...option, stem, hint: hasHint(stem, option, strings) };
             }),
           }),
     })),
   };
 }
 
-/** Each word that a page needs stands in the catalogue, for every route that the page is asked on. */
-function checkWords(pages, panels, strings) {
-  const want = (key, who) => {
-    if (!(key in strings)) throw new Error(`questions.json: ${who} needs the string "${key}"; write it`);
+// ---------------------------------------------------------------- words
+
+/** A hint is there when its string is; one that is told by route always is. */
+function hasHint(stem, owner, strings) {
+  return owner.by_route?.includes("hint") === true || `${stem}.hint` in strings;
+}
+
+function stemOf(field, option) {
+  return option.words ? `q.common.${option.value}` : `q.${field}.${option.value}`;
+}
+
+/** Every string of a page of the set: one key a word, or one a route that is asked where the word is told by route. */
+export function keysOfPage(page, strings) {
+  const each = (stem, owner, words) =>
+    [...words, ...(hasHint(stem, owner, strings) ? ["hint"] : [])].flatMap((word) =>
+      owner.by_route?.includes(word)
+        ? (page.routes ?? ROUTES).map((route) => `${stem}.${word}.${route}`)
+        : [`${stem}.${word}`],
+    );
+  const help = page.help ? ["help.title", "help.text"] : [];
+  const required = page.required ? ["required"] : [];
+  return [
+    ...each(`q.${page.id}`, page, ["title", ...(page.body ?? []), ...help, ...required]),
+    ...(page.fields ?? []).flatMap((field) => [
+      ...(field.id === page.id ? [] : each(`q.${field.id}`, field, ["label"])),
+      ...(field.options ?? []).flatMap((option) => each(stemOf(field.id, option), option, ["label"])),
+    ]),
+  ];
+}
+
+/** Every string of a panel. */
+export function keysOfPanel([name, { body }]) {
+  return ["title", ...body].map((word) => `q.panel.${name}.${word}`);
+}
+
+/** Each word of the set stands in the catalogue. */
+function checkWords(set, strings) {
+  const want = (who, keys) => {
+    const missing = keys.find((key) => !(key in strings));
+    if (missing !== undefined) throw new Error(`questions.json: ${who} needs the string "${missing}"; write it`);
   };
-  for (const page of pages) {
-    const routes = page.routes ?? ROUTES;
-    const each = (stem, word, owner) => {
-      const keys = owner.by_route?.includes(word)
-        ? routes.map((route) => `${stem}.${word}.${route}`)
-        : [`${stem}.${word}`];
-      for (const key of keys) want(key, `page "${page.id}"`);
-    };
-    const stem = `q.${page.base}`;
-    for (const word of ["title", ...(page.body ?? []), ...(page.help ? ["help.title", "help.text"] : [])]) {
-      each(stem, word, page);
-    }
-    if (page.required) each(stem, "required", page);
-    for (const field of page.fields) {
-      if (field.base !== page.base) each(`q.${field.base}`, "label", field);
-      for (const option of field.options ?? []) {
-        each(option.words ? `q.common.${option.value}` : `q.${field.base}.${option.value}`, "label", option);
-      }
-    }
-  }
-  for (const [name, { body }] of Object.entries(panels)) {
-    for (const word of ["title", ...body]) want(`q.panel.${name}.${word}`, `panel "${name}"`);
-  }
+  for (const page of set.pages) want(`page "${page.id}"`, keysOfPage(page, strings));
+  for (const panel of Object.entries(set.panels)) want(`panel "${panel[0]}"`, keysOfPanel(panel));
 }

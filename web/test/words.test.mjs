@@ -6,62 +6,19 @@ import { join } from "node:path";
 import test from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { LANGUAGES, readForces, readStrings, webDir } from "../build/content.mjs";
+import { ROUTES, conditionsOf, keysOfPage, keysOfPanel } from "../build/questions.mjs";
 
 const read = (name) => JSON.parse(readFileSync(join(webDir, "content", name), "utf8"));
 const set = read("questions.json");
 const isOfTheSchema = new Ajv2020({ strict: true }).compile(read("questions.schema.json"));
 const wordsPath = join(webDir, "content", "strings", "questions.toml");
 const strings = readStrings({ "questions.toml": readFileSync(wordsPath, "utf8") });
-const ROUTES = ["self", "other", "witness", "work"];
 const PARTS = ["before", "start", "happened", "who", "safety", "evidence", "you", "end"];
 
 const routesOf = (page) => page.routes ?? ROUTES;
 const fieldsOf = (page) => page.fields ?? [];
 const fields = set.pages.flatMap((page) => fieldsOf(page).map((field) => ({ ...field, page })));
 const fieldOf = (id) => fields.find((field) => field.id === id);
-
-/** Every text of a thing that says which of its words are told by route: one key, or one a route that is asked. */
-function keysOf(stem, word, owner, routes) {
-  return owner.by_route?.includes(word) ? routes.map((route) => `${stem}.${word}.${route}`) : [`${stem}.${word}`];
-}
-
-/** The hint's keys, when there is one; a hint told by route is always there. */
-function hintKeysOf(stem, owner, routes) {
-  return owner.by_route?.includes("hint") || `${stem}.hint` in strings ? keysOf(stem, "hint", owner, routes) : [];
-}
-
-function keysOfOption(field, option, routes) {
-  const stem = option.words ? `q.common.${option.value}` : `q.${field.id}.${option.value}`;
-  return [...keysOf(stem, "label", option, routes), ...hintKeysOf(stem, option, routes)];
-}
-
-function keysOfPage(page) {
-  const routes = routesOf(page);
-  const stem = `q.${page.id}`;
-  return [
-    ...["title", ...(page.body ?? []), ...(page.help ? ["help.text"] : [])].flatMap((word) =>
-      keysOf(stem, word, page, routes),
-    ),
-    ...hintKeysOf(stem, page, routes),
-    ...(page.help ? [`${stem}.help.title`] : []),
-    ...(page.required ? [`${stem}.required`] : []),
-    ...fieldsOf(page).flatMap((field) => [
-      ...(field.id === page.id
-        ? []
-        : [...keysOf(`q.${field.id}`, "label", field, routes), ...hintKeysOf(`q.${field.id}`, field, routes)]),
-      ...(field.options ?? []).flatMap((option) => keysOfOption(field, option, routes)),
-    ]),
-  ];
-}
-
-const keysOfPanel = ([name, { body }]) => ["title", ...body].map((word) => `q.panel.${name}.${word}`);
-
-/** Every `{field, is}` inside a condition. */
-function choicesOf(condition) {
-  if (condition === undefined) return [];
-  if (condition.field !== undefined) return [condition];
-  return [...(condition.any ?? []), ...(condition.all ?? []), condition.not].flatMap((part) => choicesOf(part));
-}
 
 const pageNamed = (pages, id) => pages.find((page) => page.id === id);
 
@@ -174,13 +131,13 @@ test("a condition names an earlier field, on the route, and options it has", () 
   const forces = readForces().map(({ id }) => id);
   const seen = new Map();
   for (const page of set.pages) {
-    for (const choice of choicesOf(page.when)) assert.ok(seen.has(choice.field), `${page.id}: ${choice.field}`);
+    for (const choice of conditionsOf(page.when)) assert.ok(seen.has(choice.field), `${page.id}: ${choice.field}`);
     for (const field of fieldsOf(page)) {
       seen.set(field.id, [
         ...(field.options ?? []).map(({ value }) => value),
         ...(field.kind === "forces" ? forces : []),
       ]);
-      for (const { field: id, is } of [...choicesOf(page.when), ...choicesOf(field.when)]) {
+      for (const { field: id, is } of [...conditionsOf(page.when), ...conditionsOf(field.when)]) {
         for (const value of is) assert.ok(seen.get(id)?.includes(value), `${field.id}: ${id} is ${value}`);
       }
     }
@@ -215,10 +172,7 @@ test("the pages of a loop are neighbours, and its last is a gate that can say ye
 });
 
 test("every panel is there, and none is left over", () => {
-  const shown = [
-    ...fields.flatMap(({ options }) => (options ?? []).flatMap(({ shows }) => shows ?? [])),
-    ...set.pages.flatMap(({ panel }) => panel ?? []),
-  ];
+  const shown = fields.flatMap(({ options }) => (options ?? []).flatMap(({ shows }) => shows ?? []));
   assert.deepEqual([...new Set(shown)].sort(), Object.keys(set.panels).sort());
 });
 
@@ -287,7 +241,10 @@ test("whoever is asked to choose may say that they would rather not", () => {
 // ---------------------------------------------------------------- the words
 
 test("every string is there for every route it is asked on, and none is left over", () => {
-  const needed = [...set.pages.flatMap(keysOfPage), ...Object.entries(set.panels).flatMap(keysOfPanel)];
+  const needed = [
+    ...set.pages.flatMap((page) => keysOfPage(page, strings)),
+    ...Object.entries(set.panels).flatMap(keysOfPanel),
+  ];
   assert.deepEqual([...new Set(needed)].sort(), Object.keys(strings).sort());
 });
 
@@ -330,7 +287,7 @@ test("the English sentences of a page are at most 25 words long on average, and 
   const words = (sentence) => sentence.split(/\s+/).length;
   for (const page of set.pages) {
     for (const route of routesOf(page)) {
-      const keys = keysOfPage(page).filter((key) =>
+      const keys = keysOfPage(page, strings).filter((key) =>
         ROUTES.every((name) => name === route || !key.endsWith(`.${name}`)),
       );
       const lengths = sentences(keys).map(words);
