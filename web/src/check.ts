@@ -5,7 +5,7 @@ import type { Telling } from "./answers.ts";
 import { said } from "./answers.ts";
 import type { FileList } from "./files-view.ts";
 import type { Page, Route } from "./questions.ts";
-import { isAnswered, isGiven, labelOf, routeOf, shownFields, titleOf } from "./questions.ts";
+import { isAnswered, isReachable, labelOf, routeOf, shownFields, titleOf } from "./questions.ts";
 import { text } from "./strings.ts";
 import type { Group, Line, Row } from "./view.ts";
 
@@ -18,8 +18,6 @@ export type Summary = {
   readonly size: string;
 };
 
-/** Pages whose answers name the person who writes, or how to find them. */
-const NAMING = ["n2", "n3", "n4", "s1"];
 const MEGABYTE = 1 << 20;
 
 export function summaryOf(path: readonly Page[], telling: Telling, files: readonly FileList[]): Summary {
@@ -32,7 +30,7 @@ export function summaryOf(path: readonly Page[], telling: Telling, files: readon
     rows: shown.filter((page) => page.part === part).map((page) => rowOf(page, telling, route)),
   }));
   const naming = shown
-    .filter((page) => NAMING.includes(page.base) && isAnswered(page, given))
+    .filter((page) => page.names === true && isAnswered(page, given))
     .map((page) => text(language, "form.check.names", { question: titleOf(page, route, language) }));
   const chosen = files.flatMap((list) => list.chosen());
   const kept = chosen
@@ -43,7 +41,7 @@ export function summaryOf(path: readonly Page[], telling: Telling, files: readon
   return {
     groups,
     identifying: [...naming, ...kept],
-    isUnreachable: isWanted && !["n3", "n4-contact"].some((id) => isGiven(given, id)),
+    isUnreachable: isWanted && !isReachable(questions.pages, given),
     size:
       chosen.length === 0
         ? text(language, "form.check.size_none")

@@ -23,7 +23,7 @@ import { FileChanged } from "./files.ts";
 import type { KeyState } from "./keys.ts";
 import { Keys, todayUtc } from "./keys.ts";
 import type { Force, Given, Page } from "./questions.ts";
-import { asked, forceOf, hasSubstance, isAnswered, isGiven, routeOf, shownFields } from "./questions.ts";
+import { asked, forceOf, hasSubstance, isAnswered, isGiven, isReachable, routeOf, shownFields } from "./questions.ts";
 import { Reading } from "./reading.ts";
 import { TooLong, contactFits, fits, newThread } from "./report.ts";
 import type { Sealer } from "./sealer.ts";
@@ -544,8 +544,7 @@ class Form {
   #arrived(force: Force): void {
     const given = this.#controls.read();
     const contact = String(given.get("c1") ?? "none");
-    const isReachable = ["n3", "n4-contact"].some((id) => isGiven(given, id));
-    this.#sent = { contact, isReachable, force };
+    this.#sent = { contact, isReachable: isReachable(pages, given), force };
     this.#forget();
     this.#told();
     this.#before_support = "sent";

@@ -45,6 +45,8 @@ export type Field = {
   readonly when?: Condition;
   readonly by_route?: readonly string[];
   readonly sealed?: boolean;
+  /** A way to the person who asked for contact. */
+  readonly reaches?: boolean;
   readonly basis?: boolean;
   readonly row?: number;
 };
@@ -62,6 +64,8 @@ export type Page = {
   readonly when?: Condition;
   readonly fields: readonly Field[];
   readonly repeat?: { readonly max: number };
+  /** What stands on it tells who writes, or how to find them. */
+  readonly names?: boolean;
   readonly role?: "reported" | "victim" | "witness" | "other";
   readonly loop?: string;
   readonly copy?: number;
@@ -151,6 +155,13 @@ export function keyOf(
 
 export function titleOf(page: Page, route: Route, language: Language): string {
   return text(language, keyOf(`q.${page.base}`, "title", page, route));
+}
+
+/** Whether there is a way to whoever asked for contact. */
+export function isReachable(pages: readonly Page[], given: Given): boolean {
+  return asked(pages, given, false).some((page) =>
+    shownFields(page, given).some(({ id, reaches }) => reaches === true && isGiven(given, id)),
+  );
 }
 
 /** A field's label; that of a page's main field is the page's title. */

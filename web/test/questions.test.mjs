@@ -63,6 +63,18 @@ test("contact pages hang on how the person wants to be treated", () => {
   assert.deepEqual(you({ r1: "witness", c1: "supporter" }), ["n2", "n3"]);
 });
 
+test("there is a way to the person only where it was asked for and given", () => {
+  const isReachable = (answers) => engine.isReachable(pages, given(answers));
+  assert.equal(isReachable({ r1: "self", c1: "contact", n2: "Sam" }), false);
+  assert.ok(isReachable({ r1: "self", c1: "contact", n3: "By letter" }));
+  assert.ok(isReachable({ r1: "self", c1: "supporter", "n4-contact": "Her office" }));
+  assert.equal(
+    isReachable({ r1: "self", c1: "supporter", n3: "By letter" }),
+    false,
+    "what is no longer asked leads nowhere",
+  );
+});
+
 test("a person is asked about again as often as somebody says that there is another, four times at most", () => {
   const turns = (answers) => ids({ r1: "self", ...answers }).filter((id) => /^p2/.test(id));
   assert.deepEqual(turns({}), ["p2"]);
