@@ -13,11 +13,14 @@ const DATE_PARTS = ["day", "month", "year"];
 export class Controls {
   readonly #pages: readonly Page[];
   readonly #files = new Map<string, FileList>();
+  /** The controls of each field: they are read at every key, and the document has thousands of elements. */
+  readonly #controls = new Map<string, readonly Control[]>();
 
   /** `changed` is called after each change that a person makes. */
   constructor(pages: readonly Page[], changed: () => void) {
     this.#pages = pages;
     for (const field of pages.flatMap(({ fields }) => fields)) {
+      this.#controls.set(field.id, controlsOf(field));
       if (field.kind !== "files") continue;
       const container = wrapper(field).querySelector<HTMLElement>("[data-files]");
       if (container === null) throw new Error(`field ${field.id} has no place for files`);
@@ -42,7 +45,7 @@ export class Controls {
   }
 
   #value(field: Field): string | readonly string[] {
-    const controls = controlsOf(field);
+    const controls = this.#controls.get(field.id) ?? [];
     switch (field.kind) {
       case "radios":
       case "forces":
