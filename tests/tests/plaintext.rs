@@ -29,8 +29,7 @@ fn what_is_typed_in_a_browser_is_nowhere_in_the_middle_in_any_form() {
         route: "self",
         words: long_text(&canaries),
     };
-    let told = type_and_send(server.address(), &journey, scratch.path()).unwrap();
-    assert_eq!(told["sent"], true);
+    type_and_send(server.address(), &journey, scratch.path()).unwrap();
 
     // At once, and again when an epoch has put it into the log.
     let id = server.process_id().unwrap();
