@@ -7,6 +7,7 @@ import {
   choose,
   current,
   fitsIn,
+  full,
   go,
   least,
   lookAt,
@@ -26,8 +27,6 @@ before(async () => {
 });
 after(() => stage?.close());
 
-const everything = (r1, c1) => ({ r1, r2: "btp", r3: "yes", c1, length: "full", "p-more": "no" });
-
 for (const lang of ["en", "cy"]) {
   test(`${lang}: axe finds nothing and nothing is cut off in any section and state, at 320 px`, async () => {
     const page = await stage.openForm(lang);
@@ -45,7 +44,7 @@ for (const lang of ["en", "cy"]) {
     ]) {
       if (seen.size > 0) await page.reload();
       await walk(page, {
-        choices: everything(r1, c1),
+        choices: full(r1, { r3: "yes", c1 }),
         until: "check",
         visit: async (id) => {
           if (seen.has(id)) return;
@@ -119,7 +118,7 @@ for (const [name, options] of Object.entries({
       await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
     }
     const pages = await walk(page, {
-      choices: { ...everything("self", "none"), r3: "no" },
+      choices: full("self"),
       until: "check",
       visit: (id) => fitsIn(page, id),
     });

@@ -9,6 +9,7 @@ import { combine } from "shamir-secret-sharing";
 import {
   choose,
   current,
+  full,
   go,
   keepsNothing,
   least,
@@ -29,7 +30,6 @@ before(async () => {
 after(() => stage?.close());
 
 const ROUTES = { self: "self", "other-agrees": "other", "other-unaware": "other", witness: "witness", work: "work" };
-const full = (r1, more = {}) => ({ r1, r2: "btp", r3: "no", c1: "none", length: "full", "p-more": "no", ...more });
 
 for (const [lang, which] of [
   ["en", "first"],

@@ -32,13 +32,13 @@ const UNPACKED_BYTES_MAX = 64 << 20;
 /** Where a browser keeps what it would show again after a crash. */
 const SESSION_FILE = /\/Sessions\/Session_|\/sessionstore/;
 
-/** How a visit can end, and how far it goes before. */
+/** How a visit can end, how far it goes before, and whether a sealed contact is written or an open one. */
 export const CASES = {
-  "typed and killed": { upTo: "check" },
-  "sent and killed": { upTo: "sent" },
-  "sent and closed": { upTo: "sent", isClosed: true },
-  "left, and Back": { upTo: "check", isLeft: true },
-  "tab crashed": { upTo: "check", isCrashed: true },
+  "typed and killed": { upTo: "check", c1: "none" },
+  "sent and killed": { upTo: "sent", c1: "contact" },
+  "sent and closed": { upTo: "sent", c1: "none", isClosed: true },
+  "left, and Back": { upTo: "check", c1: "contact", isLeft: true },
+  "tab crashed": { upTo: "check", c1: "none", isCrashed: true },
 };
 
 // ---------------------------------------------------------------- searching
@@ -137,6 +137,7 @@ const drivers = {
         return {
           evaluate: (script) => page.evaluate(script),
           type: (text) => page.keyboard.type(text),
+          choose: (selector, path) => page.setInputFiles(selector, path),
           back: () => page.goBack().catch(() => null), // There may be nothing to go back to.
         };
       },
@@ -198,6 +199,11 @@ const drivers = {
                 },
               ],
             }),
+          async choose(selector, path) {
+            const locator = { type: "css", value: selector };
+            const { nodes } = await send("browsingContext.locateNodes", { context, locator });
+            await send("input.setFiles", { context, element: { sharedId: nodes[0].sharedId }, files: [path] });
+          },
           back: () => send("browsingContext.traverseHistory", { context, delta: -1 }).catch(() => null), // As above.
         };
       },
@@ -247,18 +253,27 @@ async function until(what, check) {
   }
 }
 
-const CHOICES = { r1: "self", r2: "btp", c1: "contact", length: "short" };
+const SHORT = { r1: "self", r2: "btp", c1: "contact", length: "short" };
 const CURRENT = `document.querySelector("#form:not([hidden]) [data-section]:not([hidden])")?.dataset.section ?? ""`;
 
-/** Goes through the short way; types `text` into the long answer and into every line that asks who somebody is. */
-async function fillIn(page, text, upTo) {
+/** What words can be typed into on the page in sight; not the parts of a date, which hold none. */
+const FIELDS = `[...document.querySelectorAll("[data-section]:not([hidden]) :is(textarea, input[type=text])")]
+  .filter((one) => one.offsetParent !== null && one.closest(".govuk-date-input") === null).map(({ id }) => id).join(" ")`;
+const CHOOSER = '[data-section="e2"] input[type="file"]';
+
+/** Goes through the form by `choices`, types `text` wherever words can be, and adds the file at `path` if there is one. */
+async function fillIn(page, text, upTo, choices, path) {
   for (let id = await until("the form", () => page.evaluate(CURRENT)); id !== upTo;) {
-    const choice = CHOICES[id];
+    const choice = choices[id];
     if (choice !== undefined)
       await page.evaluate(`document.querySelector('[name="${id}"][value="${choice}"]').click()`);
-    if (["a1", "n2", "n3"].includes(id)) {
-      await page.evaluate(`document.getElementById("${id}").focus()`);
+    for (const field of (await page.evaluate(FIELDS)).split(" ").filter((name) => name !== "")) {
+      await page.evaluate(`document.getElementById("${field}").focus()`);
       await page.type(text);
+    }
+    if (id === "e2" && path !== undefined) {
+      await page.choose(CHOOSER, path);
+      await until("the file to be listed", () => page.evaluate(`document.body.innerText.includes("${text}")`));
     }
     const button = id === "before" ? "send" : "continue";
     await page.evaluate(`document.querySelector('[data-testid="${button}"]').click()`);
@@ -271,17 +286,21 @@ async function fillIn(page, text, upTo) {
 }
 
 /** One case in a fresh home: where the control's words were found on the disk, and where the form's (nowhere). */
-async function measureCase(browser, { upTo, isClosed = false, isLeft = false, isCrashed = false }, urls) {
+async function measureCase(browser, { upTo, c1, isClosed = false, isLeft = false, isCrashed = false }, urls) {
   const [typed, control] = ["form", "control"].map((name) => `canary-${name}-${randomBytes(12).toString("hex")}`);
   const home = mkdtempSync(join(tmpdir(), "hafan-home-"));
   const profile = join(home, "profile");
   for (const dir of [profile, join(home, "tmp")]) mkdirSync(dir);
+  // A file of the person's own, outside of what is searched: its name and its words are a canary too.
+  const papers = mkdtempSync(join(tmpdir(), "hafan-papers-"));
+  const path = join(papers, `${typed}.txt`);
+  writeFileSync(path, `${typed}\n`);
   const driver = await drivers[browser](home, profile);
   const ended = once(driver.child, "exit");
   try {
     const form = await driver.open(urls.form);
-    await fillIn(form, typed, upTo);
-    await fillIn(await driver.open(urls.control), control, "check");
+    await fillIn(form, typed, upTo, { ...SHORT, c1, length: "full" }, path);
+    await fillIn(await driver.open(urls.control), control, "check", SHORT);
     let seenAfterBack = false;
     if (isLeft) {
       await form.evaluate(`document.querySelector(".govuk-exit-this-page__button").click()`);
@@ -312,7 +331,7 @@ async function measureCase(browser, { upTo, isClosed = false, isLeft = false, is
     return { control: found, found: [...new Set([...early, ...filesWith(home, typed)])], seenAfterBack };
   } finally {
     killAll(driver.child);
-    rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    for (const dir of [home, papers]) rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 

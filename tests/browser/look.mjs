@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PLAIN_PAGES } from "../../web/build/pages.mjs";
-import { choose, current, go, least, openStage, press, send, shown, walk, WORDS } from "./walk.mjs";
+import { choose, current, full, go, least, openStage, press, send, shown, walk, WORDS } from "./walk.mjs";
 
 const outDir = process.argv[2] ?? "pictures";
 mkdirSync(outDir, { recursive: true });
@@ -36,8 +36,6 @@ async function site(page, lang, shoot) {
   }
 }
 
-const everything = (r1, c1) => ({ r1, r2: "btp", r3: "yes", c1, length: "full", "p-more": "no" });
-
 async function form(page, lang, shoot) {
   const seen = new Set();
   for (const [r1, c1] of [
@@ -48,7 +46,7 @@ async function form(page, lang, shoot) {
   ]) {
     await page.goto(`${stage.site.url}/btp/${lang}/report/`);
     await walk(page, {
-      choices: everything(r1, c1),
+      choices: full(r1, { r3: "yes", c1 }),
       until: "check",
       words: (id) => (id === "a1" ? WORDS : `… ${id} …`),
       visit: async (id) => {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { current, go, keepsNothing, least, openStage, press, send, shown, walk, WORDS } from "./walk.mjs";
+import { current, full, go, keepsNothing, least, openStage, press, send, shown, walk, WORDS } from "./walk.mjs";
 
 let stage;
 before(async () => {
@@ -43,8 +43,8 @@ test("one origin, and the same requests whatever is answered, in whichever langu
   const all = [];
   for (const [lang, choices, how] of [
     ["en", least("self"), { fill: "least" }],
-    ["cy", { ...least("witness"), r3: "no", c1: "contact", length: "full", "p-more": "yes" }, {}],
-    ["en", { ...least("work"), r3: "no", c1: "supporter", length: "full", "p-more": "no" }, { which: "last" }],
+    ["cy", full("witness", { c1: "contact", "p-more": "yes" }), {}],
+    ["en", full("work", { c1: "supporter" }), { which: "last" }],
   ]) {
     const { page, requests } = await visit(lang, choices, how);
     stage.state.drops.splice(0);
@@ -129,7 +129,7 @@ test("the form sends nothing while it is filled in", async () => {
   await shown(page, "g2");
   await page.waitForLoadState("networkidle");
   const requests = listen(page, stage.site.url);
-  await walk(page, { choices: { ...least("self"), length: "full", "p-more": "no" }, until: "check" });
+  await walk(page, { choices: full("self"), until: "check" });
   await go(page);
   assert.deepEqual(requests, []);
   await page.context().close();

@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
-import { go, least, mustSay, openStage, press, walk } from "./walk.mjs";
+import { full, go, least, mustSay, openStage, press, walk } from "./walk.mjs";
 
 const { HAFAN_URL: url, HAFAN_DEMO_DIR: demo, HAFAN_BINARIES_DIR: programs } = process.env;
 const skip = url === undefined || demo === undefined || programs === undefined;
@@ -55,7 +55,7 @@ const flat = (text) => text.replace(/^ *(\||>|\[x\]|-|\d+\.)? */gm, "").replace(
 
 for (const lang of ["en", "cy"]) {
   for (const [fill, choices] of [
-    ["all", { r1: "self", r2: "btp", r3: "no", c1: "none", length: "full", "p-more": "no" }],
+    ["all", full("self")],
     ["least", least("other-agrees")],
   ]) {
     test(`${lang}: an officer reads back what was typed, ${fill} answered`, { skip }, async () => {

@@ -196,6 +196,17 @@ export async function walk(page, { fill = "all", until = "before", visit = async
 /** The choices of the shortest way for a route. */
 export const least = (r1) => ({ r1, r2: "btp", c1: "none", length: "short" });
 
+/** The choices that ask a route everything, of one person; `more` takes the place of some. */
+export const full = (r1, more = {}) => ({
+  r1,
+  r2: "btp",
+  r3: "no",
+  c1: "none",
+  length: "full",
+  "p-more": "no",
+  ...more,
+});
+
 export async function send(page) {
   await press(page, "send");
   await page.getByTestId("sent").waitFor();
@@ -253,8 +264,9 @@ function wordsOf({ answer, type }, lang) {
 
 /** axe finds nothing on the page as it is, nothing is wider than the window, and there is a way to leave. */
 export async function lookAt(page, where) {
+  // As one expression: the page's policy lets no other script in.
   const result = await page.evaluate(`(async () => { const module = undefined; ${axeSource}; return axe.run(); })()`);
-  const found = result.violations.map(({ id, nodes }) => `${where}: ${id} ${nodes[0].html}`);
+  const found = result.violations.map(({ id, nodes }) => `${where}: ${id} ${nodes.map(({ html }) => html).join(" ")}`);
   assert.deepEqual(found, []);
   await fitsIn(page, where);
   assert.ok(await page.getByTestId("leave").isVisible(), `${where} has no way to leave`);
@@ -262,7 +274,7 @@ export async function lookAt(page, where) {
 
 /** Nothing is wider than the window. */
 export async function fitsIn(page, where) {
-  const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  const isWide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   assert.equal(isWide, false, `${where} is too wide`);
 }
 
