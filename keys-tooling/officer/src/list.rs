@@ -25,43 +25,33 @@ const FLAGS_COLUMNS_MAX: usize = 240;
 /// A row without a long flag is this wide at most.
 const COLUMNS: usize = 80;
 
-/// What is shown of one report.
-struct Row {
-    reference: Reference,
-    year: u16,
-    index: u64,
-    read: bool,
-    content: Result<Content, String>,
+/// What the list says of one report.
+pub(crate) struct Row {
+    /// Where it stands among the vault's.
+    pub(crate) held: usize,
+    pub(crate) reference: String,
+    pub(crate) year: u16,
+    pub(crate) index: u64,
+    pub(crate) is_read: bool,
+    /// What is known of it, or why it does not open.
+    pub(crate) content: Result<Content, String>,
 }
 
-struct Content {
-    week: String,
-    route: &'static str,
-    language: &'static str,
-    flags: Vec<String>,
-    files: usize,
+pub(crate) struct Content {
+    pub(crate) week: String,
+    pub(crate) route: &'static str,
+    pub(crate) language: &'static str,
+    /// Most urgent first.
+    pub(crate) flags: Vec<String>,
+    pub(crate) files: usize,
 }
 
 pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     let vault = Vault::open(&args.who.vault)?;
-    let state = State::open(&vault)?;
     let held = vault.held()?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
     let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    note(&vault, &keys, held.len())?;
-    let references: Vec<Reference> = held.iter().map(Held::reference).collect();
-    let mut rows: Vec<Row> = held
-        .iter()
-        .map(|held| Row {
-            reference: held.reference().among(references.iter()),
-            year: held.year,
-            index: held.index,
-            read: state.is_read(&held.h),
-            content: keys.open(held).map(|opened| Content::of(&opened)),
-        })
-        .collect();
-    // The most urgent flag first, then what cannot be opened, then the newest.
-    rows.sort_by_key(|row| (row.rank(), std::cmp::Reverse((row.year, row.index))));
+    let rows = rows(&vault, &mut keys, &held)?;
     let missing = missing(&vault)?;
     let weeks = missing_weeks(&vault)?;
     print(&if args.json {
@@ -77,16 +67,31 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Writes down that every report is about to be opened for its line.
-fn note(vault: &Vault, keys: &Keyring, reports: usize) -> Result<(), Failure> {
-    if reports == 0 {
-        return Ok(());
+/// Writes down that every report is opened for its line, and only then opens each, in memory: the most urgent flag
+/// first, then what cannot be opened, then the newest.
+pub(crate) fn rows(vault: &Vault, keys: &mut Keyring, held: &[Held]) -> Result<Vec<Row>, Failure> {
+    let state = State::open(vault)?;
+    if !held.is_empty() {
+        let event = Event::Listed {
+            reports: u64::try_from(held.len()).unwrap_or(u64::MAX),
+            tree: vault.tree_sha256(),
+        };
+        access::note(vault, keys.signer(), event)?;
     }
-    let event = Event::Listed {
-        reports: u64::try_from(reports).unwrap_or(u64::MAX),
-        tree: vault.tree_sha256(),
-    };
-    access::note(vault, keys.signer(), event).map(|_entry| ())
+    let references: Vec<Reference> = held.iter().map(Held::reference).collect();
+    let mut rows: Vec<Row> = (0..)
+        .zip(held)
+        .map(|(at, held)| Row {
+            held: at,
+            reference: held.reference().among(references.iter()).to_string(),
+            year: held.year,
+            index: held.index,
+            is_read: state.is_read(&held.h),
+            content: keys.open(held).map(|opened| Content::of(&opened)),
+        })
+        .collect();
+    rows.sort_by_key(|row| (row.rank(), std::cmp::Reverse((row.year, row.index))));
+    Ok(rows)
 }
 
 /// How many leaves the imports named as not whole.
@@ -113,7 +118,7 @@ impl Row {
     }
 
     fn state(&self) -> &'static str {
-        if self.read { "read" } else { "new" }
+        if self.is_read { "read" } else { "new" }
     }
 }
 
@@ -131,7 +136,7 @@ impl Content {
     }
 }
 
-pub(crate) fn route(route: Route) -> &'static str {
+fn route(route: Route) -> &'static str {
     match route {
         Route::Myself => "self",
         Route::Other => "other",
@@ -140,7 +145,7 @@ pub(crate) fn route(route: Route) -> &'static str {
     }
 }
 
-pub(crate) fn language(language: Language) -> &'static str {
+fn language(language: Language) -> &'static str {
     match language {
         Language::English => "en",
         Language::Welsh => "cy",
@@ -153,7 +158,7 @@ fn as_text(rows: &[Row], missing: u64, weeks: &[String]) -> String {
     }
     let mut shown = String::from("REFERENCE       WEEK      ROUTE    LANG  STATE  FILES  FLAGS\n");
     for row in rows {
-        shown.push_str(&format!("{:<14}  ", row.reference.to_string()));
+        shown.push_str(&format!("{:<14}  ", row.reference));
         match &row.content {
             Ok(content) => {
                 let flags = text::line_cut(&content.flags.join(", "), FLAGS_COLUMNS_MAX);
@@ -206,7 +211,7 @@ fn as_json(rows: &[Row], missing: u64, weeks: &[String]) -> String {
         .iter()
         .map(|row| {
             let mut json = serde_json::json!({
-                "reference": row.reference.to_string(),
+                "reference": row.reference,
                 "year": row.year,
                 "index": row.index,
                 "state": row.state(),

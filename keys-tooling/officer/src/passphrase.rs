@@ -19,6 +19,8 @@ const FILE_SIZE_BYTES_MAX: u64 = 64 * 1024;
 /// Gives passphrases by the name of who holds them: `root`, `officer-1`.
 pub(crate) enum Passphrases {
     Terminal,
+    /// Typed already, on a screen of the program's own: of the one key that is unlocked there.
+    Typed(SecretString),
     File {
         path: PathBuf,
         by_name: BTreeMap<String, SecretString>,
@@ -71,6 +73,7 @@ impl Passphrases {
     pub(crate) fn existing(&self, name: &str) -> Result<SecretString, Failure> {
         match self {
             Self::Terminal => prompt(&format!("Passphrase of {name}: ")),
+            Self::Typed(passphrase) => Ok(passphrase.clone()),
             Self::File { path, by_name } => of_file(path, by_name, name),
         }
     }
@@ -78,8 +81,8 @@ impl Passphrases {
     /// A passphrase for a new key: long enough, and on the terminal typed twice.
     pub(crate) fn new_for(&self, name: &str) -> Result<SecretString, Failure> {
         match self {
-            Self::File { path, by_name } => {
-                let passphrase = of_file(path, by_name, name)?;
+            Self::Typed(_) | Self::File { .. } => {
+                let passphrase = self.existing(name)?;
                 long_enough(&passphrase, name)?;
                 Ok(passphrase)
             }

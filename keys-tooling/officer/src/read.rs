@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use hafan_export::rows;
+use hafan_export::rows::{self, Block};
 use hafan_export::sheet::{Place, sheet};
-use hafan_record::{Event, Hex32};
+use hafan_record::{Event, Hex32, Reason};
 use hafan_report::Language;
 use zeroize::Zeroizing;
 
@@ -27,19 +27,11 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
     let (held, reference) = find(&held, &args.reference)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
     let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let event = Event::Opened {
-        report: Hex32::from(&held.h),
-        reason,
-    };
-    access::note(&vault, keys.signer(), event)?;
-    let opened = keys.open(held).map_err(|why| {
-        Failure::new(
-            Kind::No,
-            format!("the report {reference} cannot be opened: {why}"),
-            "try another officer's key; if none opens it, keep the vault as it is and tell the auditors",
-        )
-    })?;
-    mark_read(&vault, held);
+    let opened = open(&vault, &mut keys, held, &reference.to_string(), reason)?;
+    // That a report cannot be marked keeps nobody from reading it.
+    if let Err(why) = mark_read(&vault, held) {
+        say(&format!("note: this report stays marked as new: {why}"));
+    }
     if args.json {
         let json = opened.report.encode();
         // Strict UTF-8 by construction; a terminal is not what this form is for.
@@ -48,19 +40,49 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
             String::from_utf8_lossy(&json)
         )))?;
     } else {
-        print(&as_text(&opened, held, &reference))?;
+        let blocks = blocks(&opened, held, &reference.to_string());
+        print(&Zeroizing::new(rows::print(&blocks, columns())))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// That a report cannot be marked keeps nobody from reading it.
-fn mark_read(vault: &Vault, held: &Held) {
-    let marked = vault
-        .lock()
-        .and_then(|_lock| State::open(vault)?.mark_read(&held.h));
-    if let Err(why) = marked {
-        say(&format!("note: this report stays marked as new: {why}"));
-    }
+/// Writes down who opens a report and why, and only then opens it.
+pub(crate) fn open(
+    vault: &Vault,
+    keys: &mut Keyring,
+    held: &Held,
+    reference: &str,
+    reason: Reason,
+) -> Result<Opened, Failure> {
+    let event = Event::Opened {
+        report: Hex32::from(&held.h),
+        reason,
+    };
+    access::note(vault, keys.signer(), event)?;
+    keys.open(held).map_err(|why| {
+        Failure::new(
+            Kind::No,
+            format!("the report {reference} cannot be opened: {why}"),
+            "try another officer's key; if none opens it, keep the vault as it is and tell the auditors",
+        )
+    })
+}
+
+/// Remembers for the list that a report was read.
+pub(crate) fn mark_read(vault: &Vault, held: &Held) -> Result<(), Failure> {
+    let _lock = vault.lock()?;
+    State::open(vault)?.mark_read(&held.h)
+}
+
+/// All that is shown of a report, made visible: headings in English, and what was asked and answered in its language.
+pub(crate) fn blocks(opened: &Opened, held: &Held, reference: &str) -> Vec<Block> {
+    let place = Place {
+        reference,
+        week: &opened.week.id(),
+        year: held.year,
+        index: held.index,
+    };
+    rows::blocks(&sheet(&opened.report, &place, Language::English))
 }
 
 pub(crate) fn find<'a>(held: &'a [Held], typed: &str) -> Result<(&'a Held, Reference), Failure> {
@@ -89,18 +111,6 @@ pub(crate) fn find<'a>(held: &'a [Held], typed: &str) -> Result<(&'a Held, Refer
             ))
         }
     }
-}
-
-fn as_text(opened: &Opened, held: &Held, reference: &Reference) -> Zeroizing<String> {
-    let place = Place {
-        reference: &reference.to_string(),
-        week: &opened.week.id(),
-        year: held.year,
-        index: held.index,
-    };
-    // Headings in English; what was asked and answered stays in the language of the report.
-    let items = sheet(&opened.report, &place, Language::English);
-    Zeroizing::new(rows::print(&rows::blocks(&items), columns()))
 }
 
 pub(crate) fn columns() -> usize {

@@ -14,8 +14,8 @@ use secrecy::SecretString;
 use termion::event::Key;
 use zeroize::Zeroizing;
 
-use super::desk::Entry;
 use super::sheet::{Hit, Sheet};
+use crate::list;
 
 /// The most characters of a passphrase or a search.
 const TYPED_CHARACTERS_MAX: usize = 1024;
@@ -61,7 +61,7 @@ pub(super) struct App {
     pub(super) first_reason: ReasonCode,
     pub(super) view: View,
     pub(super) is_hidden: bool,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<list::Row>,
     pub(super) chosen: usize,
     /// The first entry that is shown.
     pub(super) list_top: usize,
@@ -131,7 +131,7 @@ impl App {
     }
 
     /// Shows the list.
-    pub(super) fn unlocked(&mut self, entries: Vec<Entry>) {
+    pub(super) fn unlocked(&mut self, entries: Vec<list::Row>) {
         self.entries = entries;
         self.chosen = 0;
         self.list_top = 0;
@@ -172,7 +172,7 @@ impl App {
             return Some(Ask::Leave);
         }
         if self.is_hidden {
-            return self.key_hidden(key);
+            return self.key_anywhere(key);
         }
         match &mut self.view {
             View::Locked { .. } => self.key_locked(key),
@@ -196,12 +196,7 @@ impl App {
             View::List => self.key_list(key),
             View::Reading => self.key_reading(key),
             View::Help | View::Told(_) => match key {
-                Key::Char('h') => {
-                    self.is_hidden = true;
-                    None
-                }
-                Key::Char('l') => Some(Ask::Lock),
-                Key::Char('q') => Some(Ask::Leave),
+                Key::Char('h' | 'l' | 'q') => self.key_anywhere(key),
                 Key::Up | Key::Char('k') => {
                     self.scroll = self.scroll.saturating_sub(1);
                     None
@@ -218,14 +213,17 @@ impl App {
         }
     }
 
-    fn key_hidden(&mut self, key: Key) -> Option<Ask> {
+    /// Keys that do the same wherever nothing is typed.
+    const fn key_anywhere(&mut self, key: Key) -> Option<Ask> {
         match key {
-            Key::Char('h') => self.is_hidden = false,
-            Key::Char('l') => return Some(Ask::Lock),
-            Key::Char('q') => return Some(Ask::Leave),
-            _ => {}
+            Key::Char('h') => {
+                self.is_hidden = !self.is_hidden;
+                None
+            }
+            Key::Char('l') => Some(Ask::Lock),
+            Key::Char('q') => Some(Ask::Leave),
+            _ => None,
         }
-        None
     }
 
     /// Where help, a search or a message goes back to.
@@ -259,9 +257,6 @@ impl App {
     /// Keys that do the same in the list and in a report.
     fn key_common(&mut self, key: Key) -> Option<Ask> {
         match key {
-            Key::Char('h') => self.is_hidden = true,
-            Key::Char('l') => return Some(Ask::Lock),
-            Key::Char('q') => return Some(Ask::Leave),
             Key::Char('?') => {
                 self.scroll = 0;
                 self.view = View::Help;
@@ -276,7 +271,7 @@ impl App {
             }
             Key::Char('n') => self.step(true),
             Key::Char('N') => self.step(false),
-            _ => {}
+            key => return self.key_anywhere(key),
         }
         None
     }
@@ -302,7 +297,7 @@ impl App {
         if self.sheets.contains_key(&self.chosen) {
             self.view = View::Reading;
         } else if let Some(entry) = self.entries.get(self.chosen) {
-            self.view = match &entry.about {
+            self.view = match &entry.content {
                 Ok(_) => View::Reason {
                     at: self.place_of_first_reason(),
                     words: None,
@@ -339,10 +334,7 @@ impl App {
                     *at = number.unwrap_or(1).saturating_sub(1).min(last);
                 }
                 Key::Char('\n') => *words = Some(Typed::new()),
-                Key::Char('h') => self.is_hidden = true,
-                Key::Char('l') => return Some(Ask::Lock),
-                Key::Char('q') => return Some(Ask::Leave),
-                _ => {}
+                key => return self.key_anywhere(key),
             }
             return None;
         };

@@ -12,9 +12,9 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::app::{App, Typed, View};
-use super::desk::Entry;
 use super::sheet::{Row, Sheet};
 use crate::failure::counted;
+use crate::list;
 
 const COLUMNS_MIN: u16 = 40;
 const ROWS_MIN: u16 = 12;
@@ -326,16 +326,16 @@ fn draw_list(frame: &mut Frame<'_>, app: &mut App, area: Rect) {
     }
 }
 
-fn entry_line(entry: &Entry, is_chosen: bool, is_open: bool, columns: usize) -> String {
+fn entry_line(entry: &list::Row, is_chosen: bool, is_open: bool, columns: usize) -> String {
     let mark = if is_chosen { '>' } else { ' ' };
     let state = match (is_open, entry.is_read) {
         (true, _) => "open",
         (false, true) => "read",
         (false, false) => "new",
     };
-    let about = match &entry.about {
-        Ok(about) => {
-            let flags = about.flags.join(", ");
+    let about = match &entry.content {
+        Ok(content) => {
+            let flags = content.flags.join(", ");
             let alert = if flags.is_empty() {
                 String::new()
             } else {
@@ -344,7 +344,7 @@ fn entry_line(entry: &Entry, is_chosen: bool, is_open: bool, columns: usize) -> 
             if columns >= COLUMNS_OF_ALL_FACTS {
                 format!(
                     "{}  {:<7}  {:<4}  {alert}",
-                    about.week, about.route, about.language
+                    content.week, content.route, content.language
                 )
             } else {
                 alert

@@ -82,7 +82,7 @@ impl Run<'_> {
                         Ask::Leave => return Ok(()),
                         Ask::Lock => self.lock("Nothing is open any more.")?,
                         Ask::Unlock(passphrase) => {
-                            self.unlock(&desk::typed(self.officer, passphrase))?;
+                            self.unlock(&Passphrases::Typed(passphrase))?;
                         }
                         Ask::Open(at, reason) => self.open(at, reason),
                     }

@@ -11,22 +11,25 @@ use secrecy::ExposeSecret as _;
 use termion::event::Key;
 
 use super::app::{App, Ask, View};
-use super::desk::{About, Entry};
 use super::draw::draw;
 use super::sheet::Sheet;
+use crate::list::{Content, Row};
 
 const ESCAPED: &str = "\u{1b}[2Jcyntaf\u{202e}";
 
-fn entry(held: usize, flags: &[&str]) -> Entry {
-    Entry {
+fn entry(held: usize, flags: &[&str]) -> Row {
+    Row {
         held,
         reference: format!("3f2a-91bc-77d{held}"),
         is_read: false,
-        about: Ok(About {
+        year: 2026,
+        index: 0,
+        content: Ok(Content {
             week: "2026-W48".to_owned(),
             route: "self",
             language: "cy",
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            files: 0,
         }),
     }
 }
@@ -59,7 +62,7 @@ fn unlocked() -> App {
         ReasonCode::FirstReading,
     );
     let mut closed = entry(2, &[]);
-    closed.about =
+    closed.content =
         Err("the intake key of its week is not in this vault, or was retired".to_owned());
     app.unlocked(vec![entry(0, &["danger", "child"]), closed, entry(1, &[])]);
     app
