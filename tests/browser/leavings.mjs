@@ -149,8 +149,11 @@ const drivers = {
   },
 
   async firefox(home, profile) {
-    // As it comes: driving it is not to change what it keeps.
-    writeFileSync(join(profile, "user.js"), 'user_pref("remote.prefs.recommended", false);\n');
+    // As it comes: driving it is not to change what it keeps. Without the second a file cannot be chosen for a person.
+    writeFileSync(
+      join(profile, "user.js"),
+      'user_pref("remote.prefs.recommended", false);\nuser_pref("dom.file.createInChild", true);\n',
+    );
     const args = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank"];
     const { child, address } = await started(home, "firefox-esr", args, /WebDriver BiDi listening on (ws:\S+)/);
     const socket = new WebSocket(`${address}/session`);

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::office::{Office, joined};
-use hafan_record::{Notice, RecordError, verify};
+use hafan_record::{Notice, RecordError};
 
 /// What an append leaves at each step, made from the states before and after it.
 #[test]
@@ -33,12 +33,7 @@ fn a_cut_at_each_step_loses_no_entry_and_blames_nobody() {
                     &office.path(".head.next"),
                     has_next.then_some(new_head.as_slice()),
                 );
-                let found = verify(
-                    &office.material(),
-                    &office.force,
-                    &office.root.verifier(),
-                    &[],
-                );
+                let found = office.judge(&office.material());
                 assert!(
                     found.findings.is_empty(),
                     "{before} {size}: {:?}",
@@ -59,12 +54,7 @@ fn a_cut_at_each_step_loses_no_entry_and_blames_nobody() {
                     number
                 };
                 assert_eq!(office.append(2).unwrap(), next);
-                let found = verify(
-                    &office.material(),
-                    &office.force,
-                    &office.root.verifier(),
-                    &[],
-                );
+                let found = office.judge(&office.material());
                 assert!(found.findings.is_empty() && found.notices.is_empty());
                 assert!(fs::read(office.path("entries")).unwrap().starts_with(&old));
             }
@@ -105,12 +95,7 @@ fn a_line_whose_sectors_never_reached_the_disk_is_torn() {
             [joined(&whole), tail.clone()].concat(),
         )
         .unwrap();
-        let found = verify(
-            &office.material(),
-            &office.force,
-            &office.root.verifier(),
-            &[],
-        );
+        let found = office.judge(&office.material());
         assert!(found.findings.is_empty(), "{:?}", found.findings);
         assert!(matches!(
             found.notices.as_slice(),
@@ -119,12 +104,7 @@ fn a_line_whose_sectors_never_reached_the_disk_is_torn() {
     }
     assert_eq!(office.append(1).unwrap(), 3);
     assert!(office.path("torn-2").exists());
-    let found = verify(
-        &office.material(),
-        &office.force,
-        &office.root.verifier(),
-        &[],
-    );
+    let found = office.judge(&office.material());
     assert!(found.findings.is_empty() && found.notices.is_empty());
 }
 

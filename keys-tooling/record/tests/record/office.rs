@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use hafan_directory::{Contact, Contents, Directory, Force, IntakeKey, Recipient};
 use hafan_record::{
-    Context, Event, Hex32, Material, Place, Reason, ReasonCode, Record, RecordError,
+    Context, Event, Hex32, Material, Place, Reason, ReasonCode, Record, RecordError, Verification,
+    verify,
 };
 use hafan_tlog::Signer;
 use jiff::civil::{Date, date};
@@ -113,6 +114,11 @@ impl Office {
 
     pub(crate) fn material(&self) -> Material {
         Material::of_dir(&self.place().dir).unwrap()
+    }
+
+    /// What an auditor who knows no earlier head says of `material`.
+    pub(crate) fn judge(&self, material: &Material) -> Verification {
+        verify(material, &self.force, &self.root.verifier(), &[])
     }
 
     pub(crate) fn lines(&self) -> Vec<Vec<u8>> {

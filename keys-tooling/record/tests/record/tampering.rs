@@ -3,16 +3,10 @@
 use std::fs;
 
 use crate::office::{Office, joined, opened};
-use hafan_record::{
-    Context, Finding, KnownHead, Material, Record, RecordError, Verification, verify,
-};
-
-fn judge(office: &Office, material: &Material) -> Verification {
-    verify(material, &office.force, &office.root.verifier(), &[])
-}
+use hafan_record::{Context, Finding, KnownHead, Material, Record, RecordError, verify};
 
 fn said(office: &Office, material: &Material) -> Vec<String> {
-    let found = judge(office, material).findings;
+    let found = office.judge(material).findings;
     found.iter().map(ToString::to_string).collect()
 }
 
@@ -20,7 +14,7 @@ fn said(office: &Office, material: &Material) -> Vec<String> {
 fn a_record_that_was_only_appended_to_is_whole() {
     let office = Office::new();
     office.fill(20);
-    let verification = judge(&office, &office.material());
+    let verification = office.judge(&office.material());
     assert!(
         verification.findings.is_empty(),
         "{:?}",
@@ -97,7 +91,7 @@ fn each_changed_byte_is_named_by_its_entry() {
                 entries: joined(&lines),
                 ..whole.clone()
             };
-            let found = judge(&office, &changed).findings;
+            let found = office.judge(&changed).findings;
             let number = u64::try_from(at + 1).unwrap();
             assert!(
                 matches!(found.as_slice(), [Finding::Changed { number: n, .. }] if *n == number),
@@ -186,7 +180,7 @@ fn an_entry_that_its_own_officer_signed_anew_is_named() {
         note: &kept,
     }];
     let rewritten = office.material();
-    assert!(judge(&office, &rewritten).findings.is_empty());
+    assert!(office.judge(&rewritten).findings.is_empty());
     let found = verify(&rewritten, &office.force, &office.root.verifier(), &known).findings;
     assert!(
         matches!(found.as_slice(), [Finding::Rewritten { size: 6, .. }]),
@@ -216,7 +210,7 @@ fn strangers_and_officers_of_other_directories_are_named() {
     let mut material = office.material();
     material.directories.insert(2, note);
     assert!(matches!(
-        judge(&office, &material).findings.as_slice(),
+        office.judge(&material).findings.as_slice(),
         [Finding::Directory { sequence: 2, .. }]
     ));
     // Without the directory nobody's signature counts.
@@ -255,7 +249,7 @@ fn an_officer_who_left_signs_no_more_and_what_they_signed_still_counts() {
         4
     );
     drop(record);
-    let verification = judge(&office, &office.material());
+    let verification = office.judge(&office.material());
     assert!(
         verification.findings.is_empty(),
         "{:?}",
@@ -331,7 +325,7 @@ fn nothing_is_appended_to_entries_that_are_not_the_heads() {
             "{more:?}"
         );
         assert!(
-            !judge(&office, &office.material()).findings.is_empty(),
+            !office.judge(&office.material()).findings.is_empty(),
             "{more:?}"
         );
     }
@@ -348,7 +342,7 @@ fn an_export_reads_back_and_its_every_change_is_seen() {
         let mut changed = export.clone();
         changed[at] ^= 1;
         if let Ok(read) = Material::of_export(changed.as_slice()) {
-            assert!(!judge(&office, &read).findings.is_empty(), "byte {at}");
+            assert!(!office.judge(&read).findings.is_empty(), "byte {at}");
         }
     }
     for cut in [0, 1, 511, 512, export.len() / 2, export.len() - 1] {
