@@ -1,7 +1,6 @@
 //! Opening: what `hafan_seal::seal` and `seal_bytes` made, and nothing else.
 
 use std::cell::RefCell;
-use std::io::{self, Read, Write};
 
 use age_core::format::{FileKey, Stanza};
 use age_core::secrecy::ExposeSecret as _;
@@ -11,7 +10,7 @@ use hafan_report::{Padded, PaddedError};
 use zeroize::Zeroizing;
 
 use crate::hybrid::Identity;
-use crate::stream::{self, Changed, PayloadKey, StreamError};
+use crate::stream::{self, Changed, PayloadKey};
 
 /// Why something sealed did not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,69 +59,21 @@ pub fn open_bytes(
     stream::open_all(&key, payload).map_err(|Changed| OpenError::Payload)
 }
 
-/// Why a stream of something sealed did not open to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenStreamError {
-    /// It is not what was sealed to these keys.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// It cannot be read.
-    #[error("it cannot be read")]
-    Read(#[source] io::Error),
-    /// What was opened cannot be written.
-    #[error("what was opened cannot be written")]
-    Write(#[source] io::Error),
-}
-
-/// Opens what is sealed to one of `identities`, of any size, from `source` to `sink`; gives the plaintext's length in
-/// bytes. Holds 1 MiB a core, eight at most, and 256 KiB for the header.
-///
-/// Each chunk is written only when it was verified, in order. Before this gives `Ok` the sink holds a true beginning of
-/// the plaintext, which may be cut anywhere: store it, but show and use nothing of it, and throw it away on an error.
-///
-/// # Errors
-/// See [`OpenStreamError`].
-pub fn open_stream(
-    mut source: impl Read + Send,
-    sink: impl Write + Send,
-    identities: &[&dyn age::Identity],
-) -> Result<u64, OpenStreamError> {
-    let longest = header::HEADER_SIZE_BYTES_MAX.saturating_add(stream::NONCE_SIZE_BYTES);
-    let mut start = Vec::with_capacity(longest);
-    let mut beginning = source
-        .by_ref()
-        .take(u64::try_from(longest).unwrap_or(u64::MAX));
-    beginning
-        .read_to_end(&mut start)
-        .map_err(OpenStreamError::Read)?;
-    let (key, rest) = unlock_payload_with(&start, identities.iter().copied())?;
-    stream::open_in_order(&key, rest.chain(source), sink).map_err(|why| match why {
-        StreamError::Changed => OpenError::Payload.into(),
-        StreamError::Read(why) => OpenStreamError::Read(why),
-        StreamError::Write(why) => OpenStreamError::Write(why),
-    })
-}
-
+/// Gives the key of a file's payload, and the payload without the nonce before it.
 fn unlock_payload<'a>(
     sealed: &'a [u8],
     identities: &[&Identity],
 ) -> Result<(PayloadKey, &'a [u8]), OpenError> {
-    let identities = identities.iter().map(|identity| {
-        let identity: &dyn age::Identity = *identity;
-        identity
-    });
-    unlock_payload_with(sealed, identities)
-}
-
-/// Gives the key of a file's payload, and the payload without the nonce before it, as far as `sealed` goes.
-fn unlock_payload_with<'a, 'b>(
-    sealed: &'a [u8],
-    identities: impl Iterator<Item = &'b dyn age::Identity>,
-) -> Result<(PayloadKey, &'a [u8]), OpenError> {
     // Ours first: `age` takes a stanza's body in a form that the format no longer allows.
     let (_, payload) = header::split(sealed)?;
     let (nonce, payload) = payload.split_first_chunk().ok_or(OpenError::Payload)?;
-    let watched: Vec<Watched<'_>> = identities.map(Watched::new).collect();
+    let watched: Vec<Watched<'_>> = identities
+        .iter()
+        .map(|identity| Watched {
+            identity,
+            file_key: RefCell::new(None),
+        })
+        .collect();
     let decryptor = age::Decryptor::new_buffered(sealed).map_err(why)?;
     // Verifies the header's MAC with the file key; the payload is opened here.
     decryptor
@@ -140,17 +91,8 @@ fn unlock_payload_with<'a, 'b>(
 
 /// An identity, and the file key that it unwrapped.
 struct Watched<'a> {
-    identity: &'a dyn age::Identity,
+    identity: &'a Identity,
     file_key: RefCell<Option<Zeroizing<[u8; 16]>>>,
-}
-
-impl<'a> Watched<'a> {
-    fn new(identity: &'a dyn age::Identity) -> Self {
-        Self {
-            identity,
-            file_key: RefCell::new(None),
-        }
-    }
 }
 
 impl age::Identity for Watched<'_> {

@@ -19,6 +19,6 @@ pub mod shamir;
 mod stream;
 pub mod tree;
 
-pub use envelope::{OpenError, OpenStreamError, open_bytes, open_envelope, open_stream};
+pub use envelope::{OpenError, open_bytes, open_envelope};
 pub use hybrid::{Identity, IdentityError};
 pub use identity::{LockError, UnlockError, WORK_FACTOR, WORK_FACTOR_MAX, lock, unlock};
