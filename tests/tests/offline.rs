@@ -205,7 +205,9 @@ fn as_officer<'a>(verb: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn what_was_sealed_is_what_officers_read_and_no_call_touches_the_network() {
     let hostile = "Llythrennau: ŵ ŷ 👍 שלום\n\u{1b}[2J\u{202e}txt.exe";
-    let drill = Drill::new(&[hostile, "ail adroddiad"]);
+    // Long enough that its chunks are opened by more than one thread, under the filter that forbids sockets.
+    let long = "gair ".repeat(180_000);
+    let drill = Drill::new(&[hostile, &long]);
     for program in ["strace", "unshare"] {
         let found = Command::new(program).arg("--version").output();
         assert!(
@@ -286,6 +288,14 @@ fn what_was_sealed_is_what_officers_read_and_no_call_touches_the_network() {
     assert_eq!(
         json.trim_end().as_bytes(),
         report(hostile).encode().as_slice()
+    );
+    let newest = listed["reports"][0]["reference"].as_str().unwrap();
+    let json = traced(&as_officer(&[
+        "read", newest, "--reason", "exercise", "--json",
+    ]));
+    assert_eq!(
+        json.trim_end().as_bytes(),
+        report(&long).encode().as_slice()
     );
     assert!(drill.ok(&as_officer(&["list"])).contains("read"));
     for file in walk(&drill.path("vault")) {
