@@ -103,9 +103,7 @@ test("a page that comes back from the browser's memory is started anew", async (
 });
 
 test("after 15 minutes without a key it warns, then wipes; a key keeps what was typed", async () => {
-  const page = await stage.openForm("en");
-  await page.clock.install();
-  await walk(page, { fill: "least", choices: least("self"), until: "length" });
+  const page = await stage.openForm("en", { hasClock: true });
   await walk(page, { fill: "least", choices: least("self"), until: "check" });
   const isWarned = () => page.locator("dialog[open]").isVisible();
   await page.clock.runFor(14 * 60_000);

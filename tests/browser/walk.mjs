@@ -44,9 +44,11 @@ export async function openStage() {
     site,
     browser,
     /** A fresh profile with the form of British Transport Police; closed by the test through its context. */
-    async openForm(lang, { url = site.url, width = 1280, height = 800, ...options } = {}) {
+    async openForm(lang, { url = site.url, width = 1280, height = 800, hasClock = false, ...options } = {}) {
       const context = await browser.newContext({ viewport: { width, height }, ...options });
       const page = await context.newPage();
+      // Before the page, or its first timers would be the browser's own.
+      if (hasClock) await page.clock.install();
       await page.goto(`${url}/btp/${lang}/report/`);
       return page;
     },
