@@ -89,6 +89,19 @@ fn a_report_travels_from_sealing_to_an_officer_and_is_the_same_report() {
     .unwrap();
     assert!(shown.contains("Roedd hi'n dywyll."));
     assert!(!shown.contains('\u{202e}'));
+    assert!(shown.contains("== As asked and answered"));
+    let welsh = [
+        "read",
+        reference,
+        "--reason",
+        "exercise",
+        "--headings",
+        "cy",
+    ];
+    let shown = String::from_utf8(officer(binaries, layout, &welsh)).unwrap();
+    assert!(
+        shown.contains("== Fel y gofynnwyd ac yr atebwyd") && shown.contains("Roedd hi'n dywyll.")
+    );
 
     // The same bundle again changes nothing.
     run(

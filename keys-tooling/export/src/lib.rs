@@ -1,4 +1,4 @@
-//! What is shown of a report, on a terminal and on paper.
+//! What is shown of a report on a terminal.
 //!
 //! Must never write a file, print, or open what a stranger sent. It trusts nothing: every word, name and byte of a
 //! report may have been chosen by an attacker.

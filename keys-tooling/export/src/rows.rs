@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::sheet::Item;
-use crate::text::{Escapes, LineFeeds, show, wrap};
+use crate::text::{LineFeeds, show, wrap};
 
 /// The columns of a fact's name.
 const FACT_COLUMNS: usize = 16;
@@ -106,8 +106,8 @@ pub fn blocks(items: &[Item<'_>]) -> Vec<Block> {
 }
 
 fn push(blocks: &mut Vec<Block>, item: &Item<'_>, indent: &str, gap: bool) {
-    let own = |text: &str| show(text, Escapes::Terminal, LineFeeds::Escaped);
-    let lines = |text: &str| show(text, Escapes::Terminal, LineFeeds::Kept);
+    let own = |text: &str| show(text, LineFeeds::Escaped);
+    let lines = |text: &str| show(text, LineFeeds::Kept);
     let both = |kind, prefix: &str, text| Block::new(kind, prefix, prefix, text);
     let block = match item {
         Item::Title(title) => both(Kind::Title, "", own(title)),

@@ -1,4 +1,4 @@
-//! A report as one list of items, from which the terminal, the reader and the paper each make their own.
+//! A report as one list of items, from which the terminal and the reader each make their own.
 //!
 //! Decides what is shown and in which order, and leaves nothing out. Each item says whether its words are ours or a
 //! stranger's; a stranger's are as they came, and whoever shows them makes them visible ([`crate::text::show`]).

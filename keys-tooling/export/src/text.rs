@@ -22,15 +22,6 @@ const CLUSTER_COLUMNS_MAX: usize = 2;
 /// for something else.
 const COLUMNS_MIN: usize = 10;
 
-/// How a character is shown that is not shown as itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Escapes {
-    /// `\u{202e}`, on a terminal.
-    Terminal,
-    /// `[U+202E]`, on paper.
-    Paper,
-}
-
 /// What becomes of a line feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineFeeds {
@@ -43,7 +34,7 @@ pub enum LineFeeds {
 /// Shows `text` on one line: a line feed is escaped as well.
 #[must_use]
 pub fn line(text: &str) -> String {
-    show(text, Escapes::Terminal, LineFeeds::Escaped)
+    show(text, LineFeeds::Escaped)
 }
 
 /// Shows at most `columns_max` columns of `text` on one line, with `…` where it was cut.
@@ -73,11 +64,7 @@ pub fn line_cut(text: &str, columns_max: usize) -> String {
 /// left after the indent.
 #[must_use]
 pub fn block(text: &str, indent: usize, columns: usize) -> String {
-    indented(
-        &show(text, Escapes::Terminal, LineFeeds::Kept),
-        indent,
-        columns,
-    )
+    indented(&show(text, LineFeeds::Kept), indent, columns)
 }
 
 /// Shows `text` as [`block`] does, and a line feed as an escape.
@@ -107,7 +94,7 @@ pub fn width(text: &str) -> usize {
 
 /// Shows `text` with every character visible.
 #[must_use]
-pub fn show(text: &str, escapes: Escapes, line_feeds: LineFeeds) -> String {
+pub fn show(text: &str, line_feeds: LineFeeds) -> String {
     let mut shown = String::with_capacity(text.len());
     // Marks have to stand on something of the reporter's own, not on our indentation.
     let mut marks_left: usize = 0;
@@ -117,44 +104,31 @@ pub fn show(text: &str, escapes: Escapes, line_feeds: LineFeeds) -> String {
         if c == '\n' && line_feeds == LineFeeds::Kept {
             shown.push(c);
             (base, marks_left) = (None, 0);
-        } else if escapes.begin_with(c, chars.peek().copied()) {
+        } else if c == '\\' && chars.peek() == Some(&'u') {
             // What was typed as an escape must not look like one of ours.
-            escapes.push(&mut shown, c);
+            push_escape(&mut shown, c);
             (base, marks_left) = (None, 0);
         } else if is_mark(c) {
             if marks_left > 0 && mark_is_shown(c, base) {
                 marks_left = marks_left.saturating_sub(1);
                 shown.push(c);
             } else {
-                escapes.push(&mut shown, c);
+                push_escape(&mut shown, c);
                 (base, marks_left) = (None, 0);
             }
         } else if is_shown(c) {
             shown.push(c);
             (base, marks_left) = (Some(c), MARKS_MAX);
         } else {
-            escapes.push(&mut shown, c);
+            push_escape(&mut shown, c);
             (base, marks_left) = (None, 0);
         }
     }
     shown
 }
 
-impl Escapes {
-    /// Whether an escape could begin with `c` when `next` comes behind it.
-    fn begin_with(self, c: char, next: Option<char>) -> bool {
-        match self {
-            Self::Terminal => c == '\\' && next == Some('u'),
-            Self::Paper => c == '[' && next == Some('U'),
-        }
-    }
-
-    pub(crate) fn push(self, shown: &mut String, c: char) {
-        match self {
-            Self::Terminal => shown.extend(c.escape_unicode()),
-            Self::Paper => shown.push_str(&format!("[U+{:04X}]", u32::from(c))),
-        }
-    }
+fn push_escape(shown: &mut String, c: char) {
+    shown.extend(c.escape_unicode());
 }
 
 fn is_mark(c: char) -> bool {

@@ -8,9 +8,10 @@ pub(crate) mod record;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use hafan_directory::Force;
 use hafan_record::{Reason, ReasonCode, Words};
+use hafan_report::Language;
 use jiff::civil::Date;
 
 use crate::failure::{Failure, Kind};
@@ -172,6 +173,8 @@ pub(crate) struct Read {
     pub(crate) why: Why,
     #[command(flatten)]
     pub(crate) who: Who,
+    #[command(flatten)]
+    pub(crate) headings: Headings,
     /// For machines: the report's own JSON, exactly as it was sealed.
     #[arg(long)]
     pub(crate) json: bool,
@@ -207,6 +210,29 @@ impl Why {
             let what = "the reason is not complete";
             Failure::new(Kind::Usage, what, "say it in a few words after --words").because(why)
         })
+    }
+}
+
+/// In which language a report's headings are; what was asked and answered stays as it is.
+#[derive(Args)]
+pub(crate) struct Headings {
+    /// The language of headings and marks, English or Welsh.
+    #[arg(long = "headings", value_name = "LANGUAGE", value_enum, default_value_t = HeadingLanguage::En)]
+    language: HeadingLanguage,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum HeadingLanguage {
+    En,
+    Cy,
+}
+
+impl Headings {
+    pub(crate) const fn language(&self) -> Language {
+        match self.language {
+            HeadingLanguage::En => Language::English,
+            HeadingLanguage::Cy => Language::Welsh,
+        }
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
             String::from_utf8_lossy(&json)
         )))?;
     } else {
-        let blocks = blocks(&opened, held, &reference.to_string());
+        let language = args.headings.language();
+        let blocks = blocks(&opened, held, &reference.to_string(), language);
         print(&Zeroizing::new(rows::print(&blocks, columns())))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -74,15 +75,20 @@ pub(crate) fn mark_read(vault: &Vault, held: &Held) -> Result<(), Failure> {
     State::open(vault)?.mark_read(&held.h)
 }
 
-/// All that is shown of a report, made visible: headings in English, and what was asked and answered in its language.
-pub(crate) fn blocks(opened: &Opened, held: &Held, reference: &str) -> Vec<Block> {
+/// All that is shown of a report, made visible: headings in `language`, and what was asked and answered in its own.
+pub(crate) fn blocks(
+    opened: &Opened,
+    held: &Held,
+    reference: &str,
+    language: Language,
+) -> Vec<Block> {
     let place = Place {
         reference,
         week: &opened.week.id(),
         year: held.year,
         index: held.index,
     };
-    rows::blocks(&sheet(&opened.report, &place, Language::English))
+    rows::blocks(&sheet(&opened.report, &place, language))
 }
 
 pub(crate) fn find<'a>(held: &'a [Held], typed: &str) -> Result<(&'a Held, Reference), Failure> {

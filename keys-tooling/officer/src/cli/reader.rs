@@ -3,7 +3,7 @@
 use clap::Args;
 use hafan_record::ReasonCode;
 
-use super::Who;
+use super::{Headings, Who};
 
 pub(crate) const READER: &str = "Example:
   hafan-keys reader --vault ./vault --as officer-1
@@ -15,6 +15,8 @@ h hides the text at once, l locks. After 5 minutes without a key it locks by its
 pub(crate) struct Reader {
     #[command(flatten)]
     pub(crate) who: Who,
+    #[command(flatten)]
+    pub(crate) headings: Headings,
     /// The reason that is offered first, as for read.
     #[arg(long, value_name = "REASON", default_value = "first-reading")]
     pub(crate) reason: ReasonCode,

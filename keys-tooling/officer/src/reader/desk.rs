@@ -3,6 +3,7 @@
 //! What it gives to the screen is made visible already.
 
 use hafan_record::Reason;
+use hafan_report::Language;
 
 use super::sheet::Sheet;
 use crate::failure::{Failure, Kind};
@@ -17,6 +18,8 @@ pub(super) struct Desk<'a> {
     vault: &'a Vault,
     keys: Keyring,
     held: Vec<Held>,
+    /// Of headings.
+    language: Language,
 }
 
 impl<'a> Desk<'a> {
@@ -25,11 +28,13 @@ impl<'a> Desk<'a> {
         vault: &'a Vault,
         officer: &str,
         passphrases: &Passphrases,
+        language: Language,
     ) -> Result<Self, Failure> {
         Ok(Self {
             vault,
             keys: Keyring::unlock(vault, officer, passphrases)?,
             held: vault.held()?,
+            language,
         })
     }
 
@@ -41,7 +46,8 @@ impl<'a> Desk<'a> {
     pub(super) fn open(&mut self, row: &Row, reason: Reason) -> Result<Sheet, Failure> {
         let held = of(&self.held, row)?;
         let opened = read::open(self.vault, &mut self.keys, held, &row.reference, reason)?;
-        Ok(Sheet::new(read::blocks(&opened, held, &row.reference)))
+        let blocks = read::blocks(&opened, held, &row.reference, self.language);
+        Ok(Sheet::new(blocks))
     }
 
     pub(super) fn mark_read(&self, row: &Row) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ mod tests;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hafan_report::Language;
 use rustix::time::{ClockId, clock_gettime};
 
 use self::app::{App, Ask, View};
@@ -33,6 +34,8 @@ const BEAT: Duration = Duration::from_millis(250);
 struct Run<'a> {
     vault: &'a Vault,
     officer: &'a str,
+    /// Of headings.
+    language: Language,
     screen: Screen,
     app: App,
     /// There while unlocked.
@@ -49,6 +52,7 @@ pub(crate) fn run(args: &Reader) -> Result<ExitCode, Failure> {
     let mut run = Run {
         vault: &vault,
         officer,
+        language: args.headings.language(),
         screen: Screen::enter()?,
         app,
         desk: None,
@@ -108,7 +112,7 @@ impl Run<'_> {
     fn unlock(&mut self, passphrases: &Passphrases) -> Result<(), Failure> {
         self.app.view = View::locked("Unlocking, one moment ...");
         self.show()?;
-        let unlocked = Desk::unlock(self.vault, self.officer, passphrases);
+        let unlocked = Desk::unlock(self.vault, self.officer, passphrases, self.language);
         let listed = unlocked.and_then(|mut desk| Ok((desk.list()?, desk)));
         match listed {
             Ok((entries, desk)) => {
