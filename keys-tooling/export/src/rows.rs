@@ -9,7 +9,7 @@ use crate::sheet::Item;
 use crate::text::{LineFeeds, show, wrap};
 
 /// The columns of a fact's name.
-const FACT_COLUMNS: usize = 16;
+pub(crate) const FACT_COLUMNS: usize = 18;
 
 /// What a block is, for whoever gives each a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

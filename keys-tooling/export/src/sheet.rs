@@ -93,10 +93,8 @@ fn push_urgent(items: &mut Vec<Item<'_>>, report: &Report, language: Language) {
         items.push(Item::Mark(mark.to_owned()));
     }
     for wish in &report.wishes {
-        items.push(Item::Note(match words::wish(wish, language) {
-            Some(meaning) => format!("{wish}: {meaning}"),
-            None => wish.clone(),
-        }));
+        let meaning = words::wish(wish, language).unwrap_or_default();
+        items.push(Item::Fact(wish.clone(), meaning.to_owned()));
     }
 }
 

@@ -269,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_every_fact_leaves_room_before_its_value() {
+        let facts = [
+            FORCE, ROUTE, LANGUAGE, WRITTEN_ON, CONTACT, ADDS_TO, QUESTIONS, KEY, LOG,
+        ];
+        for fact in facts {
+            for language in [Language::English, Language::Welsh] {
+                let name = fact.of(language);
+                assert!(
+                    crate::text::width(name) < crate::rows::FACT_COLUMNS,
+                    "{name}"
+                );
+            }
+        }
+        for (wish, _) in WISHES_KNOWN {
+            assert!(wish.len() < crate::rows::FACT_COLUMNS, "{wish}");
+        }
+    }
+
+    #[test]
     fn no_phrase_is_the_same_in_both_languages_but_for_the_log() {
         for known in [FLAGS_KNOWN, WISHES_KNOWN] {
             for (_, phrase) in known {
