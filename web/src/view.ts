@@ -219,10 +219,11 @@ function summaryRow(language: Language, { id, question, lines }: Row, isHidden: 
 function summaryLine({ label, answer }: Line): HTMLElement {
   const line = document.createElement("div");
   if (label !== null) {
-    const name = document.createElement("strong");
+    line.className = "app-answer__part";
+    const name = document.createElement("span");
     name.className = "app-answer__label";
     name.textContent = label;
-    line.append(name, " ");
+    line.append(name);
   }
   line.append(answer);
   return line;
