@@ -31,15 +31,13 @@ const TO_START: [i64; 5] = [
 /// The call fails, so that the test lives on to say so.
 const REFUSE: SeccompAction = SeccompAction::Errno(libc::EPERM.unsigned_abs());
 
-/// Runs Python, which makes the call, under the filter of this thread.
+/// Runs Perl, which every Debian has at this place and which makes the call with nothing before it, under the filter of this
+/// thread.
 fn calls(number: i64) -> ExitStatus {
-    let program = format!(
-        "import ctypes; ctypes.CDLL(None, use_errno=True).syscall(ctypes.c_long({number}), 0, 0, 0, 0, 0, 0)"
-    );
-    Command::new("python3")
-        .args(["-S", "-c", &program])
+    Command::new("/usr/bin/perl")
+        .args(["-e", &format!("syscall({number}, 0, 0, 0, 0, 0, 0)")])
+        .env_clear()
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
         .status()
         .unwrap()
 }
@@ -60,7 +58,8 @@ fn under_filter<T: Send + 'static>(
 #[test]
 fn each_forbidden_call_ends_the_program() {
     under_filter(SeccompAction::KillProcess, &TO_START, || {
-        assert!(calls(libc::SYS_getpid).success());
+        let harmless = calls(libc::SYS_getpid);
+        assert!(harmless.success(), "{harmless}");
         for (name, number) in CALLS {
             if *number != libc::SYS_execve {
                 assert_eq!(calls(*number).signal(), Some(libc::SIGSYS), "{name}");
