@@ -1,5 +1,5 @@
 //! Starts the oracles that verify a log with code that is not ours: Go's `x/mod/sumdb` and the Python
-//! package `tlog-scales`; and an access record, with `securesystemslib` besides.
+//! package `tlog-scales`; an access record, with `securesystemslib` besides; and an evidence package, with `pypdf`.
 //!
 //! A test includes this file with `#[path = "../oracles/mod.rs"] mod oracles;`. When a tool is
 //! missing it fails and says what to install; it never passes over. It needs the package index once,
@@ -51,6 +51,18 @@ pub(crate) fn verify_record(record: &Path) -> Result<String, String> {
         python
             .arg(source_dir().join("python/verify_record.py"))
             .arg(record),
+    )
+}
+
+/// Has Python read an evidence package: its manifest, log proof and access entry, and what stands in its documents and tables,
+/// the last with `pypdf`.
+pub(crate) fn verify_package(package: &Path, root_vkey: &Path) -> Result<String, String> {
+    let mut python = Command::new(&Oracles::build().python_path);
+    verdict(
+        python
+            .arg(source_dir().join("python/verify_package.py"))
+            .arg(package)
+            .arg(root_vkey),
     )
 }
 

@@ -127,7 +127,7 @@ pub fn show(text: &str, line_feeds: LineFeeds) -> String {
     shown
 }
 
-fn push_escape(shown: &mut String, c: char) {
+pub(crate) fn push_escape(shown: &mut String, c: char) {
     shown.extend(c.escape_unicode());
 }
 
@@ -207,11 +207,19 @@ fn is_shown(c: char) -> bool {
 /// A line feed begins a new row and belongs to none; neither do the spaces at a row's end.
 #[must_use]
 pub fn wrap(shown: &str, room: usize) -> Vec<Range<usize>> {
-    let room = room.max(COLUMNS_MIN);
+    wrap_by(shown, room.max(COLUMNS_MIN), &width)
+}
+
+/// Breaks shown text as [`wrap`] does, where `measure` gives the room that a piece of it takes.
+pub(crate) fn wrap_by(
+    shown: &str,
+    room: usize,
+    measure: &impl Fn(&str) -> usize,
+) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let mut at: usize = 0;
     for line in shown.split('\n') {
-        wrap_line(line, at, room, &mut rows);
+        wrap_line(line, at, room, measure, &mut rows);
         at = at.saturating_add(line.len()).saturating_add(1);
     }
     for row in &mut rows {
@@ -221,29 +229,37 @@ pub fn wrap(shown: &str, room: usize) -> Vec<Range<usize>> {
     rows
 }
 
-fn wrap_line(line: &str, mut at: usize, room: usize, rows: &mut Vec<Range<usize>>) {
+fn wrap_line(
+    line: &str,
+    mut at: usize,
+    room: usize,
+    measure: &impl Fn(&str) -> usize,
+    rows: &mut Vec<Range<usize>>,
+) {
     let mut row = at..at;
-    let mut columns: usize = 0;
+    let mut used: usize = 0;
     for word in line.split_inclusive(' ') {
-        let fits = columns.saturating_add(width(word.trim_end_matches(' '))) <= room;
-        if !fits && columns > 0 {
+        let needed = measure(word.trim_end_matches(' '));
+        if used > 0 && used.saturating_add(needed) > room {
             rows.push(std::mem::replace(&mut row, at..at));
-            columns = 0;
+            used = 0;
         }
-        for piece in pieces(word) {
-            let wide = piece.width();
-            let end = at.saturating_add(piece.len());
-            if columns.saturating_add(wide) > room {
-                if piece == " " {
-                    at = end;
-                    continue;
-                }
+        // A word that is longer than a row is torn; the space behind any word may stand beyond the room.
+        let torn = if needed > room { word } else { "" };
+        for piece in pieces(torn) {
+            let wide = measure(piece);
+            if used > 0 && used.saturating_add(wide) > room {
                 rows.push(std::mem::replace(&mut row, at..at));
-                columns = 0;
+                used = 0;
             }
-            row.end = end;
-            columns = columns.saturating_add(wide);
-            at = end;
+            at = at.saturating_add(piece.len());
+            row.end = at;
+            used = used.saturating_add(wide);
+        }
+        if torn.is_empty() {
+            at = at.saturating_add(word.len());
+            row.end = at;
+            used = used.saturating_add(measure(word));
         }
     }
     rows.push(row);

@@ -2,6 +2,7 @@
 //!
 //! What a person told is never translated: only headings, marks and names of flags are here. The Welsh is unreviewed.
 
+use hafan_record::ReasonCode;
 use hafan_report::{Basis, Language, Metadata, Role, Route};
 
 /// The two languages of one phrase.
@@ -245,6 +246,110 @@ pub(crate) fn leaf(year: u16, index: u64, language: Language) -> String {
     match language {
         Language::English => format!("{year}, leaf {index}"),
         Language::Welsh => format!("{year}, deilen {index}"),
+    }
+}
+
+/// Why an officer opens or exports a report.
+#[must_use]
+pub const fn reason(code: ReasonCode, language: Language) -> &'static str {
+    let welsh = match code {
+        ReasonCode::FirstReading => "y golwg cyntaf ar adroddiad a ddaeth i mewn",
+        ReasonCode::Safeguarding => "efallai bod rhywun mewn perygl nawr",
+        ReasonCode::Investigation => "gwaith ar ymchwiliad",
+        ReasonCode::Disclosure => "datgelu i'r erlyniad neu i lys",
+        ReasonCode::Asked => "gofynnodd y person a riportiodd amdano",
+        ReasonCode::Review => "adolygiad gan oruchwyliwr",
+        ReasonCode::Audit => "arolygiad neu archwiliad",
+        ReasonCode::Exercise => "prawf neu ymarfer, gydag adroddiadau a wnaed ar ei gyfer",
+        ReasonCode::Other => "dim un o'r rhain; dywedwch mewn geiriau pa un",
+    };
+    match language {
+        Language::English => code.meaning(),
+        Language::Welsh => welsh,
+    }
+}
+
+/// How many leaves a checkpoint counts.
+pub(crate) fn leaves(size: u64, language: Language) -> String {
+    match language {
+        Language::English => format!("the log's first {size} leaves"),
+        Language::Welsh => format!("{size} deilen gyntaf y log"),
+    }
+}
+
+pub(crate) const CONTINUITY: Phrase =
+    phrase("Continuity sheet, report", "Taflen barhad, adroddiad");
+pub(crate) const CONTINUITY_NOTE: Phrase = phrase(
+    "What this package is, where it comes from, and who had it. Whoever hands it on fills in a line below.",
+    "Beth yw'r pecyn hwn, o ble mae'n dod, a phwy fu'n ei ddal. Mae'r sawl sy'n ei drosglwyddo yn llenwi llinell isod.",
+);
+pub(crate) const WHO: Phrase = phrase("Who exported it, and why", "Pwy a'i hallforiodd, a pham");
+pub(crate) const EXPORTED_BY: Phrase = phrase("Exported by", "Allforiwyd gan");
+pub(crate) const SIGNS_AS: Phrase = phrase("Signs as", "Yn llofnodi fel");
+pub(crate) const EXPORTED_ON: Phrase = phrase("Exported on", "Allforiwyd ar");
+pub(crate) const REASON: Phrase = phrase("Reason", "Rheswm");
+pub(crate) const IN_WORDS: Phrase = phrase("In words", "Mewn geiriau");
+pub(crate) const PROGRAM: Phrase = phrase("Program", "Rhaglen");
+pub(crate) const FROM: Phrase = phrase("Where it comes from", "O ble mae'n dod");
+pub(crate) const DIGEST: Phrase = phrase("Its h in the log", "Ei h yn y log");
+pub(crate) const LEAF: Phrase = phrase("Leaf", "Deilen");
+pub(crate) const CHECKPOINT: Phrase = phrase("Proven within", "Wedi'i brofi o fewn");
+pub(crate) const IMPORTED_ON: Phrase = phrase("Imported on", "Mewnforiwyd ar");
+pub(crate) const SEALED_DIGEST: Phrase = phrase("Sealed, SHA-256", "Dan sêl, SHA-256");
+pub(crate) const IN_PACKAGE: Phrase = phrase("What is in the package", "Beth sydd yn y pecyn");
+pub(crate) const SENT_FILES: Phrase =
+    phrase("Files that the person sent", "Ffeiliau a anfonodd y person");
+pub(crate) const SENT_FILES_NOTE: Phrase = phrase(
+    "They come from a stranger and were not opened. Open them only on a machine kept for that.",
+    "Maent yn dod oddi wrth ddieithryn ac ni chawsant eu hagor. Agorwch nhw ar beiriant a gedwir at hynny yn unig.",
+);
+pub(crate) const FOUND: Phrase = phrase("by its first bytes", "yn ôl ei beitiau cyntaf");
+pub(crate) const UNKNOWN: Phrase = phrase("not known", "ddim yn hysbys");
+pub(crate) const EMPTY_FILE: Phrase = phrase("empty", "gwag");
+pub(crate) const OTHER_KIND: Phrase = phrase(
+    "not what its name says, or not a picture, recording, PDF or text",
+    "nid yr hyn a ddywed ei enw, neu nid llun, recordiad, PDF na thestun",
+);
+pub(crate) const ACTIVE: Phrase = phrase(
+    "can run or hold a program",
+    "gall redeg neu gynnwys rhaglen",
+);
+pub(crate) const ARCHIVE: Phrase = phrase(
+    "an archive, not unpacked: what is in it can be far larger",
+    "archif, heb ei dadbacio: gall yr hyn sydd ynddi fod yn llawer mwy",
+);
+pub(crate) const CHECK: Phrase = phrase("How anybody checks it", "Sut mae unrhyw un yn ei wirio");
+pub(crate) const CHECK_STEPS: [Phrase; 4] = [
+    phrase(
+        "1. In this folder: sha256sum -c SHA256SUMS. Every line ends in OK, or a file was changed.",
+        "1. Yn y ffolder hon: sha256sum -c SHA256SUMS. Mae pob llinell yn gorffen gydag OK, neu newidiwyd ffeil.",
+    ),
+    phrase(
+        "2. access-record.json is the entry of the force's access record that was signed when this was exported: it names the SHA-256 of SHA256SUMS.",
+        "2. access-record.json yw'r cofnod yng nghofnod mynediad yr heddlu a lofnodwyd pan allforiwyd hwn: mae'n enwi SHA-256 y ffeil SHA256SUMS.",
+    ),
+    phrase(
+        "3. original/leaf.tlog-proof proves that the sealed report stands in the public log, by a checkpoint that the log signed (C2SP tlog-proof).",
+        "3. Mae original/leaf.tlog-proof yn profi bod yr adroddiad dan sêl yn y log cyhoeddus, trwy bwynt gwirio a lofnododd y log (C2SP tlog-proof).",
+    ),
+    phrase(
+        "4. original/envelope.age is the report as it was sealed. With the key of its week it opens to the same words.",
+        "4. original/envelope.age yw'r adroddiad fel y'i seliwyd. Gydag allwedd ei wythnos mae'n agor i'r un geiriau.",
+    ),
+];
+pub(crate) const HANDED_ON: Phrase = phrase("Handed on", "Trosglwyddwyd");
+pub(crate) const HANDED_BY: Phrase = phrase("Handed over by", "Trosglwyddwyd gan");
+pub(crate) const RECEIVED_BY: Phrase = phrase("Received by", "Derbyniwyd gan");
+pub(crate) const WHEN_AND_WHY: Phrase = phrase("When and why", "Pryd a pham");
+
+/// What stands at the top of a package, in both languages.
+pub(crate) const READ_ME: &str = include_str!("package.txt");
+
+/// Which page it is of how many.
+pub(crate) fn page(number: usize, of: usize, language: Language) -> String {
+    match language {
+        Language::English => format!("page {number} of {of}"),
+        Language::Welsh => format!("tudalen {number} o {of}"),
     }
 }
 

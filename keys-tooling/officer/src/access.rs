@@ -16,7 +16,7 @@ pub(crate) const ACCESS: &str = "access";
 pub(crate) const ACCESS_HEAD: &str = "access.head";
 
 /// The program and its version, as entries name it.
-const TOOL: &str = concat!("hafan-keys ", env!("CARGO_PKG_VERSION"));
+pub(crate) const TOOL: &str = concat!("hafan-keys ", env!("CARGO_PKG_VERSION"));
 
 /// Where the record of a vault lies.
 pub(crate) fn place(vault: &Vault) -> Place {
@@ -31,6 +31,15 @@ pub(crate) fn place(vault: &Vault) -> Place {
 /// # Errors
 /// When it is not certain that it is on the disk. What was to be done must then not be done.
 pub(crate) fn note(vault: &Vault, signer: &Signer, event: Event) -> Result<u64, Failure> {
+    Ok(note_line(vault, signer, event)?.0)
+}
+
+/// Does as [`note`] does, and gives the entry as it was written too.
+pub(crate) fn note_line(
+    vault: &Vault,
+    signer: &Signer,
+    event: Event,
+) -> Result<(u64, Vec<u8>), Failure> {
     let (directory, bytes) = vault.directory_note()?;
     let context = Context {
         directory: &directory,
@@ -39,7 +48,8 @@ pub(crate) fn note(vault: &Vault, signer: &Signer, event: Event) -> Result<u64, 
         tool: TOOL,
     };
     let mut record = Record::open(place(vault), vault.force(), vault.root()).map_err(failed)?;
-    record.append(signer, &context, event).map_err(failed)
+    let number = record.append(signer, &context, event).map_err(failed)?;
+    Ok((number, record.newest().to_vec()))
 }
 
 /// Nothing is opened: each reason says what to do about it.

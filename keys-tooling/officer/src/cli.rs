@@ -1,6 +1,7 @@
 //! What can be typed: verbs, flags and their help.
 
 pub(crate) mod contact;
+pub(crate) mod export;
 pub(crate) mod keys;
 mod places;
 pub(crate) mod reader;
@@ -18,7 +19,7 @@ use crate::failure::{Failure, Kind};
 
 const ABOUT: &str = "The officers' offline tool: makes a force's keys, takes in sealed reports, opens them.
 
-Works without a network and opens no connection. Reports are opened in memory; nothing of them is written to the disk.";
+Works without a network and opens no connection. Reports are opened in memory; nothing of them is written to the disk but what export is told to write.";
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -45,6 +46,9 @@ pub(crate) enum Verb {
     /// Sign a new version of the force's directory.
     #[command(subcommand)]
     Directory(keys::Directory),
+    /// Write one report out as an evidence package.
+    #[command(after_help = export::EXPORT)]
+    Export(export::Export),
     /// Verify bundles from the courier and take them into the vault. Opens no report.
     #[command(after_help = IMPORT)]
     Import(Import),

@@ -1,7 +1,7 @@
 //! `hafan-keys`: the officers' offline tool.
 //!
 //! Makes a force's keys, takes sealed reports into the vault, opens them in memory. Must never open a
-//! socket, start a program, or write a word of a report to the disk. Trusts the workstation and the
+//! socket, start a program, or write a word of a report to the disk but where export is told to. Trusts the workstation and the
 //! officer at it; nothing that comes on a stick.
 
 mod access;
@@ -10,6 +10,7 @@ mod ceremony_record;
 mod cli;
 mod contact;
 mod destroy;
+mod export;
 mod failure;
 mod files;
 mod harden;
@@ -73,6 +74,7 @@ fn run() -> Result<ExitCode, Failure> {
         Verb::Ceremony(args) => ceremony::run(args),
         Verb::Contact(verb) => contact::run(verb),
         Verb::Directory(Directory::Issue(args)) => issue::run(args),
+        Verb::Export(args) => export::run(args),
         Verb::Import(args) => import::run(args),
         Verb::List(args) => list::run(args),
         Verb::Officers(verb) => officers::run(verb),

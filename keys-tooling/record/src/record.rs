@@ -154,6 +154,7 @@ pub struct Record {
     /// Where the entries that the head counts end, in bytes.
     end: u64,
     tail: Tail,
+    newest: Vec<u8>,
     _lock: File,
 }
 
@@ -196,6 +197,7 @@ impl Record {
             tree,
             end,
             tail,
+            newest: Vec::new(),
             _lock: lock,
         })
     }
@@ -204,6 +206,12 @@ impl Record {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.tree.size()
+    }
+
+    /// The line of the entry that was appended last, with its LF; empty when none was since this was opened.
+    #[must_use]
+    pub fn newest(&self) -> &[u8] {
+        &self.newest
     }
 
     /// Appends an entry and gives its number. It is on the disk, counted by the head, when this returns; only then
@@ -241,6 +249,7 @@ impl Record {
         self.write_line(&line)?;
         self.name_next_head()?;
         (self.tree, self.end) = (tree, end);
+        self.newest = line;
         replace(&self.place.pin, &head)?;
         Ok(number)
     }

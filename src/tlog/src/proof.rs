@@ -141,6 +141,21 @@ pub fn inclusion<R: HashReader + ?Sized>(
     Ok(proof)
 }
 
+/// An inclusion proof as a file that stands by itself, with the signed checkpoint that it leads to.
+///
+/// Source: C2SP tlog-proof, `c2sp.org/tlog-proof@v1`, without extra data. At most 3 KiB and the checkpoint.
+#[must_use]
+pub fn tlog_proof(index: u64, inclusion: &[Hash], checkpoint: &[u8]) -> Vec<u8> {
+    let mut file = format!("c2sp.org/tlog-proof@v1\nindex {index}\n");
+    for hash in inclusion {
+        file.push_str(&format!("{hash}\n"));
+    }
+    file.push('\n');
+    let mut file = file.into_bytes();
+    file.extend_from_slice(checkpoint);
+    file
+}
+
 /// Makes the proof that the tree of `new` leaves begins with the tree of `old` leaves.
 ///
 /// Empty when `old` is 0 or `new`. Source: `PROOF(m, D[n])`, RFC 6962 section 2.1.2. At most 63

@@ -15,8 +15,6 @@ use crate::contact::request;
 use crate::office::{Office, PLAIN, by, ceremony, said, walk, with_contact};
 use crate::officers::{add, issue, remove};
 
-const PAGE_SIZE_BYTES: usize = 4096;
-
 /// The program in a session of its own, which has no terminal to ask on.
 pub(crate) fn without_terminal(office: &Office, args: &[&str]) -> Command {
     let mut command = Command::new("setsid");
@@ -26,42 +24,6 @@ pub(crate) fn without_terminal(office: &Office, args: &[&str]) -> Command {
         .current_dir(office.path("."))
         .stdin(Stdio::null());
     command
-}
-
-/// A tmpfs, unmounted when dropped.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(dir: PathBuf) -> Self {
-        fs::create_dir(&dir).unwrap();
-        let tmpfs = ["-t", "tmpfs", "-o", "size=2m", "none"];
-        run(
-            "mount (needs root)",
-            Command::new("mount").args(tmpfs).arg(&dir),
-        )
-        .unwrap();
-        Self(dir)
-    }
-
-    /// Leaves room for so many pages.
-    fn leave(&self, pages: usize) {
-        let filler = self.0.join("filler");
-        drop(fs::remove_file(&filler));
-        let mut bytes = vec![0; 2 << 20];
-        while fs::write(&filler, &bytes).is_err() {
-            bytes.truncate(bytes.len() - PAGE_SIZE_BYTES);
-        }
-        let size = bytes.len().checked_sub(pages * PAGE_SIZE_BYTES);
-        let file = fs::File::options().write(true).open(&filler).unwrap();
-        file.set_len(u64::try_from(size.unwrap()).unwrap()).unwrap();
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let umount = output("umount", Command::new("umount").arg(&self.0));
-        assert!(umount.is_ok() || std::thread::panicking(), "{umount:?}");
-    }
 }
 
 /// Two officers, three weeks, a report with a contact that officer-1 asks for.

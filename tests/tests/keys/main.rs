@@ -8,4 +8,6 @@ mod office;
 mod officers;
 mod reseal;
 mod retire;
+#[path = "../small_disk/mod.rs"]
+mod small_disk;
 mod stock;

@@ -6,7 +6,16 @@
 mod office;
 
 mod access;
+mod export;
 mod hostile_bundles;
 mod hostile_reports;
 
+#[path = "../../oracles/mod.rs"]
+#[expect(
+    dead_code,
+    reason = "a package is verified here, logs and records elsewhere"
+)]
+mod oracles;
+#[path = "../small_disk/mod.rs"]
+mod small_disk;
 mod stick;

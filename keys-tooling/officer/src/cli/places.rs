@@ -28,6 +28,7 @@ impl Verb {
                 places.extend(args.add_courier.as_deref().map(parent));
                 places
             }
+            Self::Export(args) => vec![of(&args.who), parent(&args.out)],
             Self::Import(args) => vec![of(&args.who)],
             Self::List(args) => vec![of(&args.who)],
             Self::Officers(Officers::Add(args)) => signing(&args.signing).to_vec(),
