@@ -1,6 +1,6 @@
 //! The two faces of the print-ready document: which characters they have, how wide text is, which glyphs stand where.
 //!
-//! Shaping is rustybuzz, reading order of mixed scripts is UAX 9 by unicode-bidi, the font is DejaVu Sans.
+//! Shaping is rustybuzz, reading order of mixed scripts is UAX 9 by unicode-bidi, the font is `DejaVu` Sans.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -66,6 +66,7 @@ impl Face {
 
     /// How wide text of one row is, in thousandths of the type size.
     #[expect(
+        clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "`as` keeps a number of any size within usize, and a width is not below zero"
@@ -127,6 +128,7 @@ impl Face {
 
     /// Font units as parts of the type size.
     #[expect(
+        clippy::as_conversions,
         clippy::cast_precision_loss,
         reason = "font units are small whole numbers, which f32 holds exactly"
     )]

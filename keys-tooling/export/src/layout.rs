@@ -20,11 +20,12 @@ pub(crate) const FOOT: f32 = 806.0;
 const TOP: f32 = 62.0;
 const BOTTOM: f32 = 776.0;
 /// Where the values of facts begin.
-const VALUES: f32 = 190.0;
+const VALUES: f32 = 176.0;
 /// Row height as a multiple of the type size.
 const LEADING: f32 = 1.38;
-/// What is kept free below a heading on its page.
+/// What is kept free below a question on its page, and below a heading, which a question may follow.
 const KEPT: f32 = 44.0;
+const KEPT_BELOW_HEADING: f32 = 100.0;
 
 /// The weight of a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,8 +93,8 @@ struct Setting {
     /// Room above.
     above: f32,
     has_rule: bool,
-    /// Whether what follows has to stand on the same page.
-    keeps: bool,
+    /// What has to be free below it on the same page; 0 where it may be torn.
+    kept: f32,
 }
 
 /// Places every item; the rows are in reading order.
@@ -140,17 +141,23 @@ impl Layout<'_> {
         let line = |text: &str| show(text, LineFeeds::Escaped);
         let lines = |text: &str| show(text, LineFeeds::Kept);
         match item {
-            Item::Title(text) => self.set(&Setting::bold(17.0, line(text)).keeping()),
+            Item::Title(text) => {
+                self.set(&Setting::bold(17.0, line(text)).keeping(KEPT_BELOW_HEADING));
+            }
             Item::Alert(text) => {
                 self.set(&Setting::bold(10.5, line(text)).behind("!!  ").at(10.0, 2.0));
             }
             Item::Heading(text) => {
-                self.set(&Setting::bold(13.0, line(text)).at(0.0, 16.0).keeping());
+                self.set(
+                    &Setting::bold(13.0, line(text))
+                        .at(0.0, 16.0)
+                        .keeping(KEPT_BELOW_HEADING),
+                );
             }
             Item::Fact(name, value) => self.fact(&line(name), &line(value)),
             Item::Note(text) => self.set(&Setting::regular(9.0, line(text)).at(0.0, 3.0)),
             Item::Quote(text) => {
-                self.set(&Setting::regular(10.0, lines(text)).at(18.0, 4.0).ruled())
+                self.set(&Setting::regular(10.0, lines(text)).at(18.0, 4.0).ruled());
             }
             Item::Question(number, text) => {
                 let number = format!("{number}.  ");
@@ -158,10 +165,12 @@ impl Layout<'_> {
                     &Setting::bold(10.5, line(text))
                         .behind(&number)
                         .at(0.0, 11.0)
-                        .keeping(),
+                        .keeping(KEPT),
                 );
             }
-            Item::Part(text) => self.set(&Setting::bold(9.5, line(text)).at(18.0, 6.0).keeping()),
+            Item::Part(text) => {
+                self.set(&Setting::bold(9.5, line(text)).at(18.0, 6.0).keeping(KEPT));
+            }
             Item::Said(text) => {
                 let setting = Setting::regular(10.5, lines(text));
                 self.set(&setting.at(28.0 + inset, 3.0).ruled());
@@ -177,7 +186,7 @@ impl Layout<'_> {
             Item::File(number, name, about) => {
                 let number = format!("{number}.  ");
                 let name = Setting::regular(10.5, line(name)).behind(&number);
-                self.set(&name.at(28.0, 6.0).ruled().keeping());
+                self.set(&name.at(28.0, 6.0).ruled().keeping(KEPT));
                 self.set(&Setting::regular(9.0, line(about)).at(28.0, 1.0));
             }
         }
@@ -187,13 +196,13 @@ impl Layout<'_> {
     fn fact(&mut self, name: &str, value: &str) {
         let look = Look {
             weight: Weight::Bold,
-            size: 9.5,
+            size: 9.0,
         };
         let face = self.faces.of(look.weight);
         let width = length(face.measure(name), look.size);
         let name = Setting::bold(look.size, name.to_owned())
             .at(0.0, 4.0)
-            .keeping();
+            .keeping(KEPT);
         let value = Setting::regular(look.size, value.to_owned()).at(VALUES - LEFT, 0.0);
         self.set(&name);
         if width + 8.0 < VALUES - LEFT {
@@ -215,8 +224,8 @@ impl Layout<'_> {
         if self.y > TOP {
             self.y += setting.above;
         }
-        let together = if setting.keeps {
-            height * count(rows.len()) + KEPT
+        let together = if setting.kept > 0.0 {
+            height * count(rows.len()) + setting.kept
         } else {
             height
         };
@@ -284,7 +293,7 @@ impl Setting {
             indent: 0.0,
             above: 0.0,
             has_rule: false,
-            keeps: false,
+            kept: 0.0,
         }
     }
 
@@ -311,8 +320,8 @@ impl Setting {
         self
     }
 
-    const fn keeping(mut self) -> Self {
-        self.keeps = true;
+    const fn keeping(mut self, kept: f32) -> Self {
+        self.kept = kept;
         self
     }
 }
@@ -324,6 +333,7 @@ fn length(width: usize, size: f32) -> f32 {
 
 /// Points as a measured width, rounded down.
 #[expect(
+    clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "`as` keeps a number of any size within usize"
@@ -333,6 +343,7 @@ fn units(points: f32, size: f32) -> usize {
 }
 
 #[expect(
+    clippy::as_conversions,
     clippy::cast_precision_loss,
     reason = "what fits on a page is far below 2^24, which f32 holds exactly"
 )]

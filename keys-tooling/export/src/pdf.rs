@@ -283,3 +283,57 @@ fn kind(item: &Item<'_>, told_in: Language) -> TagKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn made(items: &[Item<'_>]) -> Zeroizing<Vec<u8>> {
+        let about = About {
+            title: "Report 3f2a-91bc-77d0",
+            language: Language::English,
+            told_in: Language::Welsh,
+            made_on: Date::constant(2026, 11, 24),
+        };
+        pdf(items, &about).unwrap()
+    }
+
+    #[test]
+    fn the_same_sheet_gives_the_same_bytes() {
+        let items = [
+            Item::Title("Report".to_owned()),
+            Item::Heading("Told".to_owned()),
+            Item::Question(1, "Beth?"),
+            Item::Said("dŵr\n\nשלום a مرحبا"),
+        ];
+        assert_eq!(made(&items), made(&items));
+    }
+
+    #[test]
+    fn nothing_to_say_is_a_page_too() {
+        for items in [vec![], vec![Item::Said("")], vec![Item::Quote("\n\n\n")]] {
+            assert!(made(&items).starts_with(b"%PDF-1.7"));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever strangers write becomes a document: the library refuses what a screen reader could not say.
+        #[test]
+        fn any_words_become_a_document(words in any::<String>(), long in "[ a-z\u{590}-\u{6ff}\u{1f300}-\u{1f5ff}]{0,400}") {
+            let items = [
+                Item::Title("Report".to_owned()),
+                Item::Quote(&words),
+                Item::Heading("Told".to_owned()),
+                Item::Question(1, &words),
+                Item::Part(&long),
+                Item::Said(&long),
+                Item::Ticked(&words),
+                Item::File(1, &words, "image/jpeg".to_owned()),
+            ];
+            prop_assert!(made(&items).starts_with(b"%PDF-1.7"));
+        }
+    }
+}

@@ -263,3 +263,41 @@ pub fn pole(report: &Report, reference: &str) -> Result<Zeroizing<Vec<u8>>, serd
     json.push(b'\n');
     Ok(json)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_cell_that_could_be_a_formula_has_an_apostrophe() {
+        let cases = [
+            ("=1", "'=1"),
+            (" =1", "' =1"),
+            ("\n=1", "'\n=1"),
+            ("+44", "'+44"),
+            ("-", "'-"),
+            ("@a", "'@a"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\t=1", "\\u{9}=1"),
+            ("\r=1", "\\u{d}=1"),
+            ("a=1", "a=1"),
+            ("'=1", "'=1"),
+            ("", ""),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(cell(text), wanted);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_cell_begins_a_formula(text in any::<String>(), sign in prop::sample::select(FORMULA.to_vec())) {
+            for text in [text.clone(), format!("{sign}{text}"), format!(" \n{sign}{text}")] {
+                let cell = cell(&text);
+                prop_assert!(!cell.trim_start().starts_with(FORMULA), "{cell:?}");
+                prop_assert!(!cell.chars().any(|c| c.is_control() && c != '\n'), "{cell:?}");
+            }
+        }
+    }
+}

@@ -249,10 +249,10 @@ fn a_full_disk_or_a_kill_leaves_no_package_that_looks_whole() {
         );
         let left = walk(&office.path("small"));
         assert_eq!(left, [office.path("small/filler")], "with {pages} pages");
-        pages += 12;
+        pages += 24;
     }
     assert!(
-        pages > 12 && is_whole(&office, "small/out"),
+        pages > 24 && is_whole(&office, "small/out"),
         "{pages} pages"
     );
 
@@ -264,7 +264,7 @@ fn a_full_disk_or_a_kill_leaves_no_package_that_looks_whole() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        thread::sleep(Duration::from_millis(step * 60));
+        thread::sleep(Duration::from_millis(step * 250));
         drop(program.kill());
         if program.wait().unwrap().success() {
             break;
