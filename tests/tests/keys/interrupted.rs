@@ -4,16 +4,16 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hafan_open::{Identity, open_bytes};
-use xtask::process::{output, run};
+use xtask::process::run;
 
 use crate::contact::request;
 use crate::office::{Office, PLAIN, by, ceremony, said, walk, with_contact};
 use crate::officers::{add, issue, remove};
+use crate::small_disk::Small;
 
 /// The program in a session of its own, which has no terminal to ask on.
 pub(crate) fn without_terminal(office: &Office, args: &[&str]) -> Command {
