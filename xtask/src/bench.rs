@@ -1,10 +1,13 @@
 //! `cargo xtask bench`: figures as ratios to a limit measured in the same run, so that they hold on any machine.
 
+use std::process::Command;
+
 use anyhow::Result;
 use clap::ValueEnum;
 
-use xtask::binaries::cargo;
+use xtask::binaries::{BINARIES_DIR_VARIABLE, cargo, target_dir};
 use xtask::process::run as run_command;
+use xtask::tools;
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -15,7 +18,12 @@ pub(crate) enum Name {
     Seal,
     /// A million leaves through the frontier, against SHA-256 over as many bytes
     Log,
+    /// Listing 1,000 reports, against the bare primitives; large payloads, against the programs age and rage
+    Open,
 }
+
+/// The version of rage that opening is measured against.
+const RAGE: &str = "rage@0.12.1";
 
 impl Name {
     fn target(self) -> &'static str {
@@ -23,6 +31,7 @@ impl Name {
             Self::Intake => "intake",
             Self::Seal => "seal",
             Self::Log => "log",
+            Self::Open => "open",
         }
     }
 }
@@ -34,7 +43,7 @@ impl Name {
 pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
     let names = match name {
         Some(name) => vec![name],
-        None => vec![Name::Intake, Name::Seal, Name::Log],
+        None => vec![Name::Intake, Name::Seal, Name::Log, Name::Open],
     };
     for name in names {
         let mut command = cargo();
@@ -45,11 +54,40 @@ pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
             "--package=hafan-tests",
             "--bench",
         ]);
-        command.arg(name.target()).arg("--");
+        command.arg(name.target());
+        if matches!(name, Name::Open) {
+            prepare_open(&mut command)?;
+        }
+        command.arg("--");
         if json {
             command.arg("--json");
         }
         run_command(&format!("bench {}", name.target()), &mut command)?;
     }
+    Ok(())
+}
+
+/// Fetches age and rage, and builds the officers' tool as optimised as the benchmark.
+fn prepare_open(bench: &mut Command) -> Result<()> {
+    tools::ensure(&[tools::AGE])?;
+    let target = target_dir()?;
+    let tools = target.join("tools");
+    run_command(
+        "cargo install rage (once)",
+        cargo()
+            .args(["install", "--locked", "--quiet", RAGE, "--root"])
+            .arg(&tools),
+    )?;
+    run_command(
+        "cargo build (officers' tool, as released)",
+        cargo()
+            .args(["build", "--locked", "--quiet", "--profile=bench"])
+            .args(["--package=hafan-keys", "--bins"]),
+    )?;
+    // As released on both sides: without link-time optimisation the ciphers' inner loops are calls.
+    bench
+        .arg("--profile=release")
+        .env(BINARIES_DIR_VARIABLE, target.join("release"))
+        .env("HAFAN_RAGE", tools.join("bin/rage"));
     Ok(())
 }

@@ -36,8 +36,8 @@ pub(crate) fn run(args: &Export) -> Result<ExitCode, Failure> {
     let reference = reference.to_string();
     let origin = Origin::of(&vault, held)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let opened = open(&vault, &mut keys, held, &reference, reason.clone())?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let opened = open(&vault, &keys, held, &reference, reason.clone())?;
     let submission = held.read().map_err(|why| cannot_read(&reference, &why))?;
     let envelope = Submission::parse(&submission)
         .map_err(|why| cannot_read(&reference, &why.to_string()))?

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr as _;
+use std::sync::OnceLock;
 
 use hafan_directory::Recipient;
-use hafan_envelope::submission::Submission;
-use hafan_open::{Identity, OpenError, UnlockError};
-use hafan_report::{Attachment, Padded, Report, SealedContact, Unpacked};
+use hafan_envelope::submission::{SALT_SIZE_BYTES, Submission, TAG_SIZE_BYTES};
+use hafan_open::{Identity, OpenError, UnlockError, Unlocked};
+use hafan_report::{Attachment, Report, SealedContact, Unpacked};
 use hafan_tlog::{Signer, Verifier};
 use jiff::civil::Date;
 use zeroize::Zeroizing;
@@ -29,9 +30,14 @@ pub(crate) struct Keyring {
     /// What the officer signs the access record with.
     signer: Signer,
     /// Every week whose key is in the vault.
-    weeks: Vec<(Week, PathBuf)>,
-    /// The keys that were unwrapped already; `None` is one that this officer cannot unwrap.
-    unwrapped: BTreeMap<Week, Option<Identity>>,
+    weeks: BTreeMap<Week, WeekKey>,
+}
+
+/// An intake key in the vault, unwrapped when it is first needed.
+struct WeekKey {
+    path: PathBuf,
+    /// `None` is one that this officer cannot unwrap.
+    identity: OnceLock<Result<Option<Identity>, String>>,
 }
 
 /// A report, opened.
@@ -71,7 +77,6 @@ impl Keyring {
             officer,
             signer,
             weeks: weeks(vault)?,
-            unwrapped: BTreeMap::new(),
         })
     }
 
@@ -100,7 +105,7 @@ impl Keyring {
 
     /// Every intake key of the vault with its file, each unwrapped anew; `None` is one that this officer cannot unwrap.
     pub(crate) fn secrets(&self) -> Result<Vec<(Week, PathBuf, Option<Identity>)>, Failure> {
-        let all = self.weeks.iter().map(|(week, path)| {
+        let all = self.weeks.iter().map(|(week, WeekKey { path, .. })| {
             let identity = unwrap(path, &self.officer).map_err(|why| {
                 let advice = "put the file back from the vault's newest copy, then try again";
                 Failure::new(Kind::No, why, advice)
@@ -113,12 +118,10 @@ impl Keyring {
     /// Opens one report: in memory, with the intake key that it was sealed to.
     ///
     /// The envelope does not say which week's key that is: those nearest to the import come first.
-    pub(crate) fn open(&mut self, held: &Held) -> Result<Opened, String> {
+    pub(crate) fn open(&self, held: &Held) -> Result<Opened, String> {
         let submission = held.read()?;
-        let submission = Submission::parse(&submission).map_err(|why| why.to_string())?;
-        let envelope = submission.envelope.as_bytes();
         let near = Week::of(held.imported_on);
-        let mut weeks: Vec<Week> = self.weeks.iter().map(|(week, _)| *week).collect();
+        let mut weeks: Vec<Week> = self.weeks.keys().copied().collect();
         weeks.sort_by_key(|week| (week.distance(near), *week));
         let mut wrapped = 0;
         for week in weeks {
@@ -126,8 +129,8 @@ impl Keyring {
                 wrapped += 1;
                 continue;
             };
-            if let Some(opened) = open_with(envelope, identity, week)? {
-                return Ok(opened);
+            if let Some(unlocked) = unlock_submission(&submission, identity)? {
+                return unpack(week, unlocked, submission);
             }
         }
         Err(match wrapped {
@@ -137,42 +140,49 @@ impl Keyring {
     }
 
     /// Opens one report with the key of one week; `None` when it is of another.
-    pub(crate) fn open_with(&mut self, held: &Held, week: Week) -> Result<Option<Opened>, String> {
+    pub(crate) fn open_with(&self, held: &Held, week: Week) -> Result<Option<Opened>, String> {
         let submission = held.read()?;
-        let submission = Submission::parse(&submission).map_err(|why| why.to_string())?;
-        match self.week_key(week)? {
-            Some(identity) => open_with(submission.envelope.as_bytes(), identity, week),
+        let Some(identity) = self.week_key(week)? else {
+            return Ok(None);
+        };
+        match unlock_submission(&submission, identity)? {
+            Some(unlocked) => unpack(week, unlocked, submission).map(Some),
             None => Ok(None),
         }
     }
 
     /// The intake key of a week; `None` when it is not sealed to this officer or not there.
-    pub(crate) fn week_key(&mut self, week: Week) -> Result<Option<&Identity>, String> {
-        if !self.unwrapped.contains_key(&week) {
-            let path = self
-                .weeks
-                .iter()
-                .find(|(of, _)| *of == week)
-                .map(|(_, path)| path);
-            let identity = match path {
-                Some(path) => unwrap(path, &self.officer)?,
-                None => None,
-            };
-            self.unwrapped.insert(week, identity);
+    pub(crate) fn week_key(&self, week: Week) -> Result<Option<&Identity>, String> {
+        let Some(key) = self.weeks.get(&week) else {
+            return Ok(None);
+        };
+        let unwrapped = key
+            .identity
+            .get_or_init(|| unwrap(&key.path, &self.officer));
+        match unwrapped {
+            Ok(identity) => Ok(identity.as_ref()),
+            Err(why) => Err(why.clone()),
         }
-        Ok(self.unwrapped.get(&week).and_then(Option::as_ref))
     }
 }
 
-fn open_with(envelope: &[u8], identity: &Identity, week: Week) -> Result<Option<Opened>, String> {
-    match hafan_open::open_envelope(envelope, identity) {
-        Ok(padded) => unpack(week, padded).map(Some),
+/// The payload key of a submission's envelope; `None` when it is sealed to another key.
+fn unlock_submission(submission: &[u8], identity: &Identity) -> Result<Option<Unlocked>, String> {
+    let submission = Submission::parse(submission).map_err(|why| why.to_string())?;
+    match hafan_open::unlock_envelope(submission.envelope.as_bytes(), identity) {
+        Ok(unlocked) => Ok(Some(unlocked)),
         Err(OpenError::OtherKey) => Ok(None),
-        Err(why) => Err(format!("it does not open: {why}")),
+        Err(why) => Err(no_opening(why)),
     }
 }
 
-fn unpack(week: Week, padded: Padded) -> Result<Opened, String> {
+fn no_opening(why: OpenError) -> String {
+    format!("it does not open: {why}")
+}
+
+fn unpack(week: Week, unlocked: Unlocked, submission: Vec<u8>) -> Result<Opened, String> {
+    let padded = unlocked.open(submission, SALT_SIZE_BYTES.saturating_add(TAG_SIZE_BYTES));
+    let padded = padded.map_err(no_opening)?;
     match padded.unpack() {
         Ok(Unpacked {
             report,
@@ -232,9 +242,9 @@ fn unwrap(path: &std::path::Path, officer: &Identity) -> Result<Option<Identity>
         .ok_or_else(|| format!("the intake key {name} is damaged"))
 }
 
-fn weeks(vault: &Vault) -> Result<Vec<(Week, PathBuf)>, Failure> {
+fn weeks(vault: &Vault) -> Result<BTreeMap<Week, WeekKey>, Failure> {
     let dir = vault.path(vault::INTAKE);
-    let mut weeks = Vec::new();
+    let mut weeks = BTreeMap::new();
     for entry in fs::read_dir(&dir).map_err(|e| Failure::read(&dir, e))? {
         let path = entry.map_err(|e| Failure::read(&dir, e))?.path();
         let id = path
@@ -242,7 +252,8 @@ fn weeks(vault: &Vault) -> Result<Vec<(Week, PathBuf)>, Failure> {
             .and_then(|name| name.to_str())
             .and_then(|n| n.strip_suffix(".age"));
         if let Some(week) = id.and_then(Week::parse) {
-            weeks.push((week, path));
+            let identity = OnceLock::new();
+            weeks.insert(week, WeekKey { path, identity });
         }
     }
     if weeks.is_empty() {

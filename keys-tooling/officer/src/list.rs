@@ -1,6 +1,9 @@
 //! `list`: one line a report. Opens each in memory, and lets go of it again.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hafan_export::words::urgency;
 use hafan_record::Event;
@@ -24,6 +27,9 @@ const FLAGS_COLUMNS_MAX: usize = 240;
 
 /// A row without a long flag is this wide at most.
 const COLUMNS: usize = 80;
+
+/// Below this many reports a thread costs more than it brings.
+const REPORTS_A_THREAD: usize = 8;
 
 /// What the list says of one report.
 pub(crate) struct Row {
@@ -50,8 +56,8 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     let vault = Vault::open(&args.who.vault)?;
     let held = vault.held()?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let rows = rows(&vault, &mut keys, &held)?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let rows = rows(&vault, &keys, &held)?;
     let missing = missing(&vault)?;
     let weeks = missing_weeks(&vault)?;
     print(&if args.json {
@@ -69,7 +75,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
 
 /// Writes down that every report is opened for its line, and only then opens each, in memory: the most urgent flag
 /// first, then what cannot be opened, then the newest.
-pub(crate) fn rows(vault: &Vault, keys: &mut Keyring, held: &[Held]) -> Result<Vec<Row>, Failure> {
+pub(crate) fn rows(vault: &Vault, keys: &Keyring, held: &[Held]) -> Result<Vec<Row>, Failure> {
     let state = State::open(vault)?;
     if !held.is_empty() {
         let event = Event::Listed {
@@ -79,19 +85,38 @@ pub(crate) fn rows(vault: &Vault, keys: &mut Keyring, held: &[Held]) -> Result<V
         access::note(vault, keys.signer(), event)?;
     }
     let references: Vec<Reference> = held.iter().map(Held::reference).collect();
-    let mut rows: Vec<Row> = (0..)
+    let mut rows: Vec<Row> = contents(keys, held)
+        .into_iter()
         .zip(held)
-        .map(|(at, held)| Row {
+        .map(|((at, content), held)| Row {
             held: at,
             reference: held.reference().among(references.iter()).to_string(),
             year: held.year,
             index: held.index,
             is_read: state.is_read(&held.h),
-            content: keys.open(held).map(|opened| Content::of(&opened)),
+            content,
         })
         .collect();
     rows.sort_by_key(|row| (row.rank(), std::cmp::Reverse((row.year, row.index))));
     Ok(rows)
+}
+
+/// Opens each report on as many threads as there are cores, and lets go of it; in the order of `held`, numbered.
+fn contents(keys: &Keyring, held: &[Held]) -> BTreeMap<usize, Result<Content, String>> {
+    let next = AtomicUsize::new(0);
+    let contents = Mutex::new(BTreeMap::new());
+    hafan_open::share(held.len().div_ceil(REPORTS_A_THREAD), || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(held) = held.get(at) else { return };
+            let content = keys.open(held).map(|opened| Content::of(&opened));
+            let mut contents = contents.lock().unwrap_or_else(PoisonError::into_inner);
+            contents.insert(at, content);
+        }
+    });
+    contents
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many leaves the imports named as not whole.

@@ -95,10 +95,10 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
     must_be_able(signing, &vault, before)?;
     let (contents, leaver) = without(args, before)?;
     let passphrases = Passphrases::from(signing.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &signing.who.officer, &passphrases)?;
+    let keys = Keyring::unlock(&vault, &signing.who.officer, &passphrases)?;
     must_open_all(&keys)?;
     let root = unlock_root(&vault, &signing.root, &passphrases)?;
-    tell(&consequences(args, &vault, &mut keys)?);
+    tell(&consequences(args, &vault, &keys)?);
     if !args.yes {
         must_type(
             &format!("Type {} to go on:", args.leaver),
@@ -201,7 +201,7 @@ fn removed(verifier: &Verifier) -> Result<(u16, Hex32), Failure> {
 }
 
 /// Plainly: what the one who leaves can no longer do, what they still could, and what goes with them.
-fn consequences(args: &Remove, vault: &Vault, keys: &mut Keyring) -> Result<String, Failure> {
+fn consequences(args: &Remove, vault: &Vault, keys: &Keyring) -> Result<String, Failure> {
     let officer = &args.leaver;
     let number = parse_officer(officer).unwrap_or(0);
     let left = shares_left(vault, keys, number)?;

@@ -26,8 +26,8 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
     let held = vault.held()?;
     let (held, reference) = find(&held, &args.reference)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let opened = open(&vault, &mut keys, held, &reference.to_string(), reason)?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let opened = open(&vault, &keys, held, &reference.to_string(), reason)?;
     // That a report cannot be marked keeps nobody from reading it.
     if let Err(why) = mark_read(&vault, held) {
         say(&format!("note: this report stays marked as new: {why}"));
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
 /// Writes down who opens a report and why, and only then opens it.
 pub(crate) fn open(
     vault: &Vault,
-    keys: &mut Keyring,
+    keys: &Keyring,
     held: &Held,
     reference: &str,
     reason: Reason,

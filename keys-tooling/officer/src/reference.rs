@@ -31,11 +31,15 @@ impl Reference {
     /// Shows as many digits more as it takes to be the only one among `others`.
     pub(crate) fn among<'a>(mut self, others: impl Iterator<Item = &'a Self>) -> Self {
         for other in others.filter(|other| other.digits != self.digits) {
-            while self.shown < 64 && other.matches(&self.to_string()) {
+            while self.shown < 64 && other.digits.starts_with(self.shown_digits()) {
                 self.shown = self.shown.saturating_add(4);
             }
         }
         self
+    }
+
+    fn shown_digits(&self) -> &str {
+        self.digits.get(..self.shown).unwrap_or(&self.digits)
     }
 
     /// Whether `typed` is the beginning of this reference; dashes and capitals do not matter.
@@ -47,7 +51,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, digit) in self.digits.chars().take(self.shown).enumerate() {
+        for (at, digit) in self.shown_digits().chars().enumerate() {
             if at > 0 && at % 4 == 0 {
                 f.write_str("-")?;
             }

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Retire) -> Result<ExitCode, Failure> {
     let _lock = vault.lock()?;
     let week = parse(&args.week, &vault)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
     let key = match keys.week_key(week) {
         Ok(Some(identity)) => Key {
             secret: identity.expose(),
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Retire) -> Result<ExitCode, Failure> {
             ));
         }
     };
-    let reports = reports(&vault, &mut keys, week)?;
+    let reports = reports(&vault, &keys, week)?;
     foretell(&vault, week, &reports)?;
     if !args.yes {
         must_type(
@@ -149,7 +149,7 @@ fn parse(typed: &str, vault: &Vault) -> Result<Week, Failure> {
 }
 
 /// Opens what the week's key opens, in memory.
-fn reports(vault: &Vault, keys: &mut Keyring, week: Week) -> Result<Reports, Failure> {
+fn reports(vault: &Vault, keys: &Keyring, week: Week) -> Result<Reports, Failure> {
     let held = vault.held()?;
     let state = State::open(vault)?;
     let references: Vec<Reference> = held.iter().map(Held::reference).collect();

@@ -38,13 +38,44 @@ pub enum OpenError {
     Padded(#[from] PaddedError),
 }
 
+/// An envelope's payload key, unwrapped; the payload is not opened yet.
+pub struct Unlocked {
+    key: PayloadKey,
+    /// Where the payload begins in the envelope, behind its nonce.
+    payload: usize,
+}
+
+/// Unwraps the payload key of an envelope with the intake key that it was sealed to.
+///
+/// # Errors
+/// See [`OpenError`]: all but its `Payload` and `Padded`.
+pub fn unlock_envelope(envelope: &[u8], identity: &Identity) -> Result<Unlocked, OpenError> {
+    Envelope::parse(envelope)?;
+    unlock_payload(envelope, &[identity])
+}
+
+impl Unlocked {
+    /// Opens the envelope that was unlocked, in the memory where it lies: it is `bytes` from `at` on, such as a submission from
+    /// its byte 48 on.
+    ///
+    /// # Errors
+    /// [`OpenError::Payload`] or [`OpenError::Padded`]. Nothing of the plaintext is given out unless all of it is right.
+    pub fn open(self, bytes: Vec<u8>, at: usize) -> Result<Padded, OpenError> {
+        Ok(Padded::from_bytes(self.open_payload(bytes, at)?)?)
+    }
+
+    fn open_payload(self, bytes: Vec<u8>, at: usize) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let from = at.saturating_add(self.payload);
+        stream::open_all(&self.key, bytes, from).map_err(|Changed| OpenError::Payload)
+    }
+}
+
 /// Opens an envelope with the intake key that it was sealed to.
 ///
 /// # Errors
 /// See [`OpenError`]. Nothing of the plaintext is given out unless all of it is right.
 pub fn open_envelope(envelope: &[u8], identity: &Identity) -> Result<Padded, OpenError> {
-    Envelope::parse(envelope)?;
-    Ok(Padded::from_bytes(open_bytes(envelope, &[identity])?)?)
+    unlock_envelope(envelope, identity)?.open(envelope.to_vec(), 0)
 }
 
 /// Opens a small sealed secret with the first of `identities` that one of its stanzas is for.
@@ -55,15 +86,22 @@ pub fn open_bytes(
     sealed: &[u8],
     identities: &[&Identity],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let (key, payload) = unlock_payload(sealed, identities)?;
-    stream::open_all(&key, payload).map_err(|Changed| OpenError::Payload)
+    open_owned(sealed.to_vec(), identities)
 }
 
-/// Gives the key of a file's payload, and the payload without the nonce before it.
-fn unlock_payload<'a>(
-    sealed: &'a [u8],
+/// Opens a sealed secret as [`open_bytes`] does, in the memory where it lies.
+///
+/// # Errors
+/// See [`OpenError`]. Nothing of the plaintext is given out unless all of it is right.
+pub fn open_owned(
+    sealed: Vec<u8>,
     identities: &[&Identity],
-) -> Result<(PayloadKey, &'a [u8]), OpenError> {
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    unlock_payload(&sealed, identities)?.open_payload(sealed, 0)
+}
+
+/// Gives the key of a file's payload, and where the payload begins behind its nonce.
+fn unlock_payload(sealed: &[u8], identities: &[&Identity]) -> Result<Unlocked, OpenError> {
     // Ours first: `age` takes a stanza's body in a form that the format no longer allows.
     let (_, payload) = header::split(sealed)?;
     let (nonce, payload) = payload.split_first_chunk().ok_or(OpenError::Payload)?;
@@ -86,7 +124,10 @@ fn unlock_payload<'a>(
         .into_iter()
         .find_map(|watched| watched.file_key.into_inner())
         .ok_or(OpenError::OtherKey)?;
-    Ok((PayloadKey::derive(&file_key, nonce), payload))
+    Ok(Unlocked {
+        key: PayloadKey::derive(&file_key, nonce),
+        payload: sealed.len().saturating_sub(payload.len()),
+    })
 }
 
 /// An identity, and the file key that it unwrapped.

@@ -3,6 +3,7 @@
 //! Source: C2SP age, "The mlkem768x25519 recipient type"; draft-connolly-cfrg-xwing-kem.
 
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use age_core::format::{FileKey, Stanza};
 use age_core::primitives::{bech32_decode, bech32_encode};
@@ -35,23 +36,41 @@ const TEXT_CHARS: usize = 18 + 1 + 52 + 6;
 #[error("an identity is \"AGE-SECRET-KEY-PQ-1\" and 58 more characters of upper-case Bech32")]
 pub struct IdentityError;
 
-/// The private half of a hybrid key: a seed of 32 bytes, wiped when dropped.
+/// The private half of a hybrid key, wiped when dropped: a seed of 32 bytes, and from the first use on the keys that it
+/// expands to.
+pub struct Identity {
+    seed: Seed,
+    keys: OnceLock<Box<Keys>>,
+}
+
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct Identity(Box<[u8; 32]>);
+struct Seed(Box<[u8; 32]>);
 
 impl Identity {
     /// Draws a new identity. Give it the operating system's generator.
     #[must_use]
     pub fn generate(rng: &mut (impl RngCore + CryptoRng)) -> Self {
-        let mut identity = Self(Box::new([0; 32]));
-        rng.fill_bytes(&mut *identity.0);
-        identity
+        let mut seed = Seed(Box::new([0; 32]));
+        rng.fill_bytes(&mut *seed.0);
+        Self::of(seed)
+    }
+
+    const fn of(seed: Seed) -> Self {
+        Self {
+            seed,
+            keys: OnceLock::new(),
+        }
+    }
+
+    /// The keys, expanded once.
+    fn keys(&self) -> &Keys {
+        self.keys.get_or_init(|| Box::new(self.seed.expand()))
     }
 
     /// The identity as text, `AGE-SECRET-KEY-PQ-1…`, as npm `age-encryption` writes it too.
     #[must_use]
     pub fn expose(&self) -> SecretString {
-        let lower = Zeroizing::new(bech32_encode(HRP, &*self.0));
+        let lower = Zeroizing::new(bech32_encode(HRP, &*self.seed.0));
         SecretString::from(lower.to_ascii_uppercase())
     }
 
@@ -61,31 +80,16 @@ impl Identity {
     /// Never: the keys that a seed expands to are in order, but for one scalar in 2^252.
     #[must_use]
     pub fn to_recipient(&self) -> Recipient {
-        let keys = self.expand();
+        let keys = self.keys();
         let mut bytes = [0; RECIPIENT_SIZE_BYTES];
         let parts = keys.ml_kem.encapsulation_key().as_bytes();
-        let public = PublicKey::from(&keys.x25519);
-        for (to, from) in bytes.iter_mut().zip(parts.iter().chain(public.as_bytes())) {
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(parts.iter().chain(keys.public.as_bytes()))
+        {
             *to = *from;
         }
         Recipient::from_bytes(bytes).expect("a generated key is reduced and of full order")
-    }
-
-    /// `SHAKE256(seed, 96) = d[32] || z[32] || sk_X[32]`.
-    fn expand(&self) -> Keys {
-        let mut reader = Shake256::default().chain(&self.0[..]).finalize_xof();
-        let [mut d, mut z] = [ml_kem::B32::default(); 2];
-        let mut scalar = Zeroizing::new([0; 32]);
-        reader.read(&mut d);
-        reader.read(&mut z);
-        reader.read(&mut *scalar);
-        let (ml_kem, _) = MlKem768::generate_deterministic(&d, &z);
-        d.as_mut_slice().zeroize();
-        z.as_mut_slice().zeroize();
-        Keys {
-            ml_kem,
-            x25519: StaticSecret::from(*scalar),
-        }
     }
 
     /// Gives HPKE's shared secret.
@@ -96,7 +100,7 @@ impl Identity {
         &self,
         encapsulated: &[u8; ENCAPSULATED_SIZE_BYTES],
     ) -> Result<Zeroizing<[u8; 32]>, LowOrder> {
-        let keys = self.expand();
+        let keys = self.keys();
         let (from_m, from_x) = encapsulated.split_at(ML_KEM_CIPHERTEXT_SIZE_BYTES);
         let mut ct_m = ml_kem::Ciphertext::<MlKem768>::default();
         ct_m.copy_from_slice(from_m);
@@ -111,16 +115,43 @@ impl Identity {
         if !ss_x.was_contributory() {
             return Err(LowOrder);
         }
-        let pk_x = PublicKey::from(&keys.x25519);
-        Ok(combine(&ss_m, ss_x.as_bytes(), &ct_x, pk_x.as_bytes()))
+        Ok(combine(
+            &ss_m,
+            ss_x.as_bytes(),
+            &ct_x,
+            keys.public.as_bytes(),
+        ))
+    }
+}
+
+impl Seed {
+    /// `SHAKE256(seed, 96) = d[32] || z[32] || sk_X[32]`.
+    fn expand(&self) -> Keys {
+        let mut reader = Shake256::default().chain(&self.0[..]).finalize_xof();
+        let [mut d, mut z] = [ml_kem::B32::default(); 2];
+        let mut scalar = Zeroizing::new([0; 32]);
+        reader.read(&mut d);
+        reader.read(&mut z);
+        reader.read(&mut *scalar);
+        let (ml_kem, _) = MlKem768::generate_deterministic(&d, &z);
+        d.as_mut_slice().zeroize();
+        z.as_mut_slice().zeroize();
+        let x25519 = StaticSecret::from(*scalar);
+        Keys {
+            ml_kem,
+            public: PublicKey::from(&x25519),
+            x25519,
+        }
     }
 }
 
 struct LowOrder;
 
+/// Both wipe themselves.
 struct Keys {
     ml_kem: DecapsulationKey<MlKem768Params>,
     x25519: StaticSecret,
+    public: PublicKey,
 }
 
 impl age::Identity for Identity {
@@ -174,11 +205,11 @@ impl FromStr for Identity {
             |_| IdentityError,
             |hrp| (hrp == HRP).then_some(()).ok_or(IdentityError),
             |_, bytes| {
-                let mut identity = Self(Box::new([0; 32]));
-                for (to, from) in identity.0.iter_mut().zip(bytes) {
+                let mut seed = Seed(Box::new([0; 32]));
+                for (to, from) in seed.0.iter_mut().zip(bytes) {
                     *to = from;
                 }
-                Ok(identity)
+                Ok(Self::of(seed))
             },
         )?;
         // Bits that no byte takes would be another text for the same key.

@@ -17,8 +17,10 @@ mod overlap;
 pub mod quorum;
 pub mod shamir;
 mod stream;
+mod threads;
 pub mod tree;
 
-pub use envelope::{OpenError, open_bytes, open_envelope};
+pub use envelope::{OpenError, Unlocked, open_bytes, open_envelope, open_owned, unlock_envelope};
 pub use hybrid::{Identity, IdentityError};
 pub use identity::{LockError, UnlockError, WORK_FACTOR, WORK_FACTOR_MAX, lock, unlock};
+pub use threads::share;

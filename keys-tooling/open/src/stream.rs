@@ -5,15 +5,15 @@
 //!
 //! Source: C2SP age, "Payload"; `ChaCha20-Poly1305` is RFC 8439.
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use age_core::primitives::hkdf;
 use chacha20poly1305::aead::{AeadInPlace as _, KeyInit as _};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce, Tag};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::threads::{share_on, threads};
 
 /// Plaintext of every chunk but the last, in bytes.
 const CHUNK_SIZE_BYTES: usize = 65_536;
@@ -24,14 +24,8 @@ const SEALED_CHUNK_SIZE_BYTES: usize = CHUNK_SIZE_BYTES + TAG_SIZE_BYTES;
 /// Length of the nonce before the first chunk, in bytes.
 const NONCE_SIZE_BYTES: usize = 16;
 
-/// The most threads.
-const THREADS_MAX: usize = 8;
-
 /// Below this many chunks a thread costs more than it brings.
 const CHUNKS_A_THREAD: usize = 8;
-
-/// A worker's stack, in bytes: it holds no buffer.
-const STACK_SIZE_BYTES: usize = 256 * 1024;
 
 /// The payload is not what was sealed: a chunk was changed, cut, moved, repeated or added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,20 +55,28 @@ impl PayloadKey {
     }
 }
 
-/// Opens a payload that is in memory, without the nonce before it.
+/// Opens a payload in the memory that it lies in: `bytes` from `from` on, without the nonce before it. Nothing is kept of what
+/// stands before it.
 ///
 /// # Errors
 /// [`Changed`]; then what was opened is wiped.
-pub(crate) fn open_all(key: &PayloadKey, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Changed> {
-    let chunks = sealed.len().div_ceil(SEALED_CHUNK_SIZE_BYTES);
-    open_all_on(key, sealed, threads(chunks.div_ceil(CHUNKS_A_THREAD)))
+pub(crate) fn open_all(
+    key: &PayloadKey,
+    bytes: Vec<u8>,
+    from: usize,
+) -> Result<Zeroizing<Vec<u8>>, Changed> {
+    let chunks = bytes.len().div_ceil(SEALED_CHUNK_SIZE_BYTES);
+    open_all_on(key, bytes, from, threads(chunks.div_ceil(CHUNKS_A_THREAD)))
 }
 
 fn open_all_on(
     key: &PayloadKey,
-    sealed: &[u8],
+    bytes: Vec<u8>,
+    from: usize,
     threads: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Changed> {
+    let mut bytes = Zeroizing::new(bytes);
+    let sealed = bytes.get_mut(from..).ok_or(Changed)?;
     let chunks = sealed.len().div_ceil(SEALED_CHUNK_SIZE_BYTES);
     let tags = chunks.checked_mul(TAG_SIZE_BYTES).ok_or(Changed)?;
     let size = sealed.len().checked_sub(tags).ok_or(Changed)?;
@@ -82,29 +84,17 @@ fn open_all_on(
     if size.div_ceil(CHUNK_SIZE_BYTES).max(1) != chunks {
         return Err(Changed);
     }
-    let mut plaintext = Zeroizing::new(vec![0; size]);
-    if size == 0 {
-        let tag = sealed.try_into().map_err(|_| Changed)?;
-        key.open(0, true, &mut [], tag)?;
-        return Ok(plaintext);
-    }
-    let pairs = sealed
-        .chunks(SEALED_CHUNK_SIZE_BYTES)
-        .zip(plaintext.chunks_mut(CHUNK_SIZE_BYTES));
-    let work = Mutex::new(pairs.zip(0_u64..).map(|((from, to), at)| (from, to, at)));
-    let refused = AtomicBool::new(false);
     let last = u64::try_from(chunks).map_err(|_| Changed)?.wrapping_sub(1);
-    share(threads, || {
+    let work = Mutex::new(sealed.chunks_mut(SEALED_CHUNK_SIZE_BYTES).zip(0_u64..));
+    let refused = AtomicBool::new(false);
+    share_on(threads, || {
         while !refused.load(Ordering::Relaxed) {
             let next = lock(&work).next();
-            let Some((from, to, at)) = next else { return };
-            let opened = from
-                .split_last_chunk()
+            let Some((chunk, at)) = next else { return };
+            let opened = chunk
+                .split_last_chunk_mut()
                 .ok_or(Changed)
-                .and_then(|(from, tag)| {
-                    to.copy_from_slice(from);
-                    key.open(at, at == last, to, tag)
-                });
+                .and_then(|(chunk, tag)| key.open(at, at == last, chunk, tag));
             if opened.is_err() {
                 refused.store(true, Ordering::Relaxed);
             }
@@ -112,35 +102,30 @@ fn open_all_on(
     });
     // Every thread has ended, and with it what it stored is seen.
     if refused.into_inner() {
-        Err(Changed)
-    } else {
-        Ok(plaintext)
+        return Err(Changed);
     }
+    close_up(&mut bytes, from, size);
+    Ok(bytes)
+}
+
+/// Moves the opened chunks together, to the front, over the tags between them; what is behind them is wiped.
+fn close_up(bytes: &mut Vec<u8>, mut from: usize, size: usize) {
+    let mut to = 0;
+    while to < size {
+        let end = from.saturating_add(CHUNK_SIZE_BYTES.min(size.saturating_sub(to)));
+        bytes.copy_within(from..end, to);
+        to = to.saturating_add(end.saturating_sub(from));
+        from = end.saturating_add(TAG_SIZE_BYTES);
+    }
+    if let Some(rest) = bytes.get_mut(size..) {
+        rest.zeroize();
+    }
+    bytes.truncate(size);
 }
 
 /// Nothing that a lock here guards is left half done by a panic that could make a wrong byte right.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn threads(most: usize) -> usize {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    cores.min(most).clamp(1, THREADS_MAX)
-}
-
-/// Does `work` on this thread and on as many others as make `threads`.
-///
-/// A system that gives no more threads, as where memory that may be locked is short, leaves it all to fewer.
-fn share(threads: usize, work: impl Fn() + Sync) {
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            let thread = thread::Builder::new().stack_size(STACK_SIZE_BYTES);
-            if thread.spawn_scoped(scope, &work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
 }
 
 #[cfg(test)]
@@ -179,18 +164,20 @@ mod tests {
 
     fn refused(sealed: &[u8]) {
         for threads in [1, 2, 3] {
-            assert!(open_all_on(&key(), sealed, threads).is_err());
+            assert!(open_all_on(&key(), sealed.to_vec(), 0, threads).is_err());
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn any_number_of_threads_opens_the_same(chunks in 0_usize..36, off in -2_isize..3, threads in 1_usize..5) {
+        fn any_number_of_threads_opens_the_same(chunks in 0_usize..36, off in -2_isize..3, threads in 1_usize..5, before in 0_usize..3000) {
             let plain = plain((chunks * CHUNK_SIZE_BYTES).saturating_add_signed(off));
             let sealed = seal(&plain).concat();
-            prop_assert_eq!(&*open_all_on(&key(), &sealed, 1).unwrap(), &plain);
-            prop_assert_eq!(&*open_all_on(&key(), &sealed, threads).unwrap(), &plain);
+            prop_assert_eq!(&*open_all_on(&key(), sealed.clone(), 0, 1).unwrap(), &plain);
+            prop_assert_eq!(&*open_all_on(&key(), sealed.clone(), 0, threads).unwrap(), &plain);
+            let behind = [vec![7; before], sealed].concat();
+            prop_assert_eq!(&*open_all_on(&key(), behind, before, threads).unwrap(), &plain);
         }
 
         #[test]

@@ -34,12 +34,12 @@ impl Figure {
         self.limit.push(work / limit.as_secs_f64());
     }
 
-    /// Prints the median ratio, and between which ratios the rounds lay.
+    /// Prints the median ratio, and between which ratios the rounds lay; gives the median.
     #[expect(
         clippy::print_stdout,
         reason = "the figures are what a benchmark is for"
     )]
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self) -> f64 {
         let mut ratios: Vec<f64> = self
             .ours
             .iter()
@@ -63,6 +63,7 @@ impl Figure {
                 self.name, self.unit
             );
         }
+        ratio
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) fn run(args: &Approve) -> Result<ExitCode, Failure> {
         in_words(&request),
     ));
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let found = Found::of(&mut keys, held, &reference)?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let found = Found::of(&keys, held, &reference)?;
     let own = shares::own(&vault, held, &found, &keys).map_err(|why| {
         let what = format!("your share of report {reference} is not right: {why}");
         let advice = "nothing was approved. Other officers may have shares that are right; tell the auditors";

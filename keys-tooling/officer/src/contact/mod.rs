@@ -52,7 +52,7 @@ struct Found {
 
 impl Found {
     /// Opens the report in memory and keeps its sealed contact only.
-    fn of(keys: &mut Keyring, held: &Held, reference: &Reference) -> Result<Self, Failure> {
+    fn of(keys: &Keyring, held: &Held, reference: &Reference) -> Result<Self, Failure> {
         let opened = keys.open(held).map_err(|why| {
             Failure::new(
                 Kind::No,

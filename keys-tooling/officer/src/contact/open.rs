@@ -42,8 +42,8 @@ pub(crate) fn run(args: &Open) -> Result<ExitCode, Failure> {
     let held = vault.held()?;
     let (held, reference) = held_of(&held, papers.request.report)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let found = Found::of(&mut keys, held, &reference)?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let found = Found::of(&keys, held, &reference)?;
     let shares = gather(&papers, &found, &keys)?;
     let event = Event::ContactOpened {
         report: papers.request.report,

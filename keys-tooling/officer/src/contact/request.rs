@@ -23,8 +23,8 @@ pub(crate) fn run(args: &Request) -> Result<ExitCode, Failure> {
     let held = vault.held()?;
     let (held, reference) = find(&held, &args.reference)?;
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
-    let mut keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
-    let found = Found::of(&mut keys, held, &reference)?;
+    let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
+    let found = Found::of(&keys, held, &reference)?;
     let report = Hex32::from(&held.h);
     let event = Event::ContactRequested {
         report,

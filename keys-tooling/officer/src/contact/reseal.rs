@@ -40,11 +40,11 @@ pub(crate) fn run(args: &Reseal) -> Result<ExitCode, Failure> {
     }
     let held = vault.held()?;
     let passphrases = Passphrases::from(args.passphrases.passphrase_file.as_deref())?;
-    let mut from = Keyring::unlock(&vault, &args.from, &passphrases)?;
+    let from = Keyring::unlock(&vault, &args.from, &passphrases)?;
     let to = Keyring::unlock(&vault, &args.to, &passphrases)?;
     let mut outcome = Outcome::default();
     for held in &held {
-        pass_on(&vault, held, &mut from, &to, &mut outcome)?;
+        pass_on(&vault, held, &from, &to, &mut outcome)?;
     }
     report(args, &outcome)?;
     Ok(if outcome.unreadable == 0 {
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Reseal) -> Result<ExitCode, Failure> {
 fn pass_on(
     vault: &Vault,
     held: &Held,
-    from: &mut Keyring,
+    from: &Keyring,
     to: &Keyring,
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
@@ -122,7 +122,7 @@ pub(crate) struct SharesLeft {
 /// Counts them: opens each report in memory.
 pub(crate) fn shares_left(
     vault: &Vault,
-    keys: &mut Keyring,
+    keys: &Keyring,
     leaver: u16,
 ) -> Result<SharesLeft, Failure> {
     let mut left = SharesLeft::default();

@@ -39,13 +39,13 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn list(&mut self) -> Result<Vec<Row>, Failure> {
-        list::rows(self.vault, &mut self.keys, &self.held)
+        list::rows(self.vault, &self.keys, &self.held)
     }
 
     /// Opens a report, when it is written down who does and why.
     pub(super) fn open(&mut self, row: &Row, reason: Reason) -> Result<Sheet, Failure> {
         let held = of(&self.held, row)?;
-        let opened = read::open(self.vault, &mut self.keys, held, &row.reference, reason)?;
+        let opened = read::open(self.vault, &self.keys, held, &row.reference, reason)?;
         let blocks = read::blocks(&opened, held, &row.reference, self.language);
         Ok(Sheet::new(blocks))
     }
