@@ -125,19 +125,7 @@ fn a_report_travels_from_sealing_to_an_officer_and_is_the_same_report() {
 #[test]
 fn a_bundle_with_one_byte_changed_is_not_taken_in_whole() {
     let server = TestServer::start(&Settings::small()).unwrap();
-    let directory = fetch_directory(&server);
-    let recipient: Recipient = directory
-        .intake_for(today())
-        .unwrap()
-        .recipient
-        .to_string()
-        .parse()
-        .unwrap();
-    let mut report = report_of("short");
-    report.files.clear();
-    let envelope = seal(&Padded::pack(&report, None, &[]).unwrap(), &recipient).unwrap();
-    let (h, sent) = submission(&envelope);
-    assert_eq!(server.put(FORCE, &h, &sent).unwrap().status, 201);
+    send_short(&server);
     let bundles = pull_until_a_drop(&server);
     let bundle = bundles.last().unwrap();
     let whole = fs::read(bundle).unwrap();
@@ -179,7 +167,8 @@ fn the_officers_work_makes_no_socket_and_needs_no_network() {
     let server = TestServer::start(&Settings::small()).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let (layout, binaries) = (server.layout(), server.binaries());
-    let bundles = pull(&server);
+    send_short(&server);
+    let bundles = pull_until_a_drop(&server);
     let trace_path = scratch.path().join("trace");
     // A namespace with no network at all, traced with everything that it starts.
     let traced = |arguments: &[&str]| {
@@ -192,14 +181,28 @@ fn the_officers_work_makes_no_socket_and_needs_no_network() {
         command
     };
     let vault = layout.vault(FORCE);
-    let (bundle, vault) = (bundles[0].to_str().unwrap(), vault.to_str().unwrap());
+    let vault = vault.to_str().unwrap();
     let passphrases = layout.passphrases(FORCE);
     let who = ["--vault", vault, "--as", "officer-1", "--passphrase-file"];
     let who = [who.as_slice(), &[passphrases.to_str().unwrap()]].concat();
-    for verb in [["import", bundle].as_slice(), &["list"]] {
-        run("hafan-keys", &mut traced(&[verb, &who].concat())).unwrap();
-    }
-    let trace = fs::read_to_string(&trace_path).unwrap();
+    let mut calls = String::new();
+    let mut traced = |verb: &[&str]| {
+        let said = output("hafan-keys", &mut traced(&[verb, &who].concat())).unwrap();
+        calls.push_str(&fs::read_to_string(&trace_path).unwrap());
+        fs::remove_file(&trace_path).unwrap();
+        said
+    };
+    let mut import = vec!["import"];
+    import.extend(bundles.iter().map(|bundle| bundle.to_str().unwrap()));
+    traced(&import);
+    let listed: Value = serde_json::from_slice(&traced(&["list", "--json"])).unwrap();
+    let report = listed["reports"][0]["reference"].as_str().unwrap();
+    let why = ["--reason", "exercise"];
+    traced(&[["read", report].as_slice(), &why].concat());
+    let out = scratch.path().join("out");
+    let out = ["--out", out.to_str().unwrap()];
+    traced(&[["export", report].as_slice(), &why, &out].concat());
+    let trace = calls;
     assert!(
         trace.contains("exited with 0"),
         "nothing was traced: {trace}"
@@ -273,19 +276,16 @@ fn report_of(words: &str) -> Report {
     }
 }
 
-/// Pulls until an epoch is closed and there is a bundle.
-fn pull(server: &TestServer) -> Vec<PathBuf> {
-    let start = Instant::now();
-    loop {
-        let (bundles, _) = pull_counted(server);
-        if !bundles.is_empty() {
-            return bundles;
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "no epoch was closed"
-        );
-    }
+/// Sends a report without files.
+fn send_short(server: &TestServer) {
+    let directory = fetch_directory(server);
+    let intake = directory.intake_for(today()).unwrap();
+    let recipient: Recipient = intake.recipient.to_string().parse().unwrap();
+    let mut report = report_of("short");
+    report.files.clear();
+    let envelope = seal(&Padded::pack(&report, None, &[]).unwrap(), &recipient).unwrap();
+    let (h, sent) = submission(&envelope);
+    assert_eq!(server.put(FORCE, &h, &sent).unwrap().status, 201);
 }
 
 /// One pull of the courier's: the bundles that it wrote, and how many reports are in them.

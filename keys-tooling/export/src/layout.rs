@@ -109,19 +109,8 @@ pub(crate) fn lay_out(items: &[Item<'_>], faces: &Faces) -> Vec<Placed> {
     let mut inset = 0.0;
     for (at, item) in items.iter().enumerate() {
         layout.item = at;
-        match item {
-            Item::Question(..) => inset = 0.0,
-            Item::Part(_) => inset = 14.0,
-            Item::Title(_)
-            | Item::Alert(_)
-            | Item::Heading(_)
-            | Item::Fact(..)
-            | Item::Note(_)
-            | Item::Quote(_)
-            | Item::Said(_)
-            | Item::Ticked(_)
-            | Item::Mark(_)
-            | Item::File(..) => {}
+        if let Some(is_part) = item.insets() {
+            inset = if is_part { 14.0 } else { 0.0 };
         }
         layout.item(item, inset);
     }

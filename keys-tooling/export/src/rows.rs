@@ -81,19 +81,8 @@ pub fn blocks(items: &[Item<'_>]) -> Vec<Block> {
     // Answers to a part stand further in than those to its question.
     let mut indent = "";
     for (at, item) in items.iter().enumerate() {
-        match item {
-            Item::Question(..) => indent = "",
-            Item::Part(_) => indent = "  ",
-            Item::Title(_)
-            | Item::Alert(_)
-            | Item::Heading(_)
-            | Item::Fact(..)
-            | Item::Note(_)
-            | Item::Quote(_)
-            | Item::Said(_)
-            | Item::Ticked(_)
-            | Item::Mark(_)
-            | Item::File(..) => {}
+        if let Some(is_part) = item.insets() {
+            indent = if is_part { "  " } else { "" };
         }
         let before = at.checked_sub(1).and_then(|at| items.get(at));
         let behind = items.get(at.saturating_add(1));

@@ -36,6 +36,27 @@ pub enum Item<'a> {
     File(usize, &'a str, String),
 }
 
+impl Item<'_> {
+    /// Whether what is answered from here on stands further in, as it does below a part of a question; `None` where that stays
+    /// as it is.
+    pub(crate) const fn insets(&self) -> Option<bool> {
+        match self {
+            Self::Question(..) => Some(false),
+            Self::Part(_) => Some(true),
+            Self::Title(_)
+            | Self::Alert(_)
+            | Self::Heading(_)
+            | Self::Fact(..)
+            | Self::Note(_)
+            | Self::Quote(_)
+            | Self::Said(_)
+            | Self::Ticked(_)
+            | Self::Mark(_)
+            | Self::File(..) => None,
+        }
+    }
+}
+
 /// Where a report stands, which the report itself does not say.
 pub struct Place<'a> {
     /// What officers call it, such as `3f2a-91bc-77d0`.

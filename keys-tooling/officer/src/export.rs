@@ -262,9 +262,8 @@ fn tell(args: &Export, package: &Package<'_>, reference: &str) -> Result<ExitCod
         told.push_str(&text::paragraph(&line, 2, 80));
     }
     print(&told)?;
-    say(
-        "This folder holds the report in the clear. Move it to where evidence is kept; deleting it here does not wipe \
-         the disk.",
-    );
+    let care = "This folder holds the report in the clear. Move it to where evidence is kept; deleting it here does not wipe the \
+                disk.";
+    say(text::paragraph(care, 0, 80).trim_end());
     Ok(ExitCode::SUCCESS)
 }
