@@ -135,6 +135,7 @@ After sending a report, carry it to the officers (an epoch is 2 seconds):
   {keys} import {stick}/bundle-*.tar --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} list --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} read REF --reason exercise --vault {vault} --as officer-1 --passphrase-file {passphrases}
+  {keys} export REF --reason exercise --out {evidence} --vault {vault} --as officer-1 --passphrase-file {passphrases}
 
 Each pull writes one more bundle; import takes them in their order. Look at what the server holds: {store}/segments
 Ctrl-C ends it; the same command goes on where it was.
@@ -146,6 +147,7 @@ Ctrl-C ends it; the same command goes on where it was.
         stick = shown(layout.stick(force)),
         vault = shown(layout.vault(force)),
         passphrases = shown(layout.passphrases(force)),
+        evidence = shown(layout.dir().join("evidence")),
         store = shown(layout.store()),
     ));
 }
