@@ -38,37 +38,17 @@ pub fn check(number: usize, entry: &FileEntry, data: &[u8]) -> Checked {
         .rsplit_once('.')
         .map(|(_, ending)| ending.to_ascii_lowercase());
     let ending = ending.unwrap_or_default();
-    let mut concerns = Vec::new();
-    if data.is_empty() {
-        concerns.push(Concern::Empty);
-    }
-    let is_harmless = match &kind {
-        None => ending == "txt" && !data.contains(&0) && std::str::from_utf8(data).is_ok(),
+    let (mut concerns, is_kept) = match &kind {
+        None if data.is_empty() => (vec![Concern::Empty], false),
+        None => (Vec::new(), ending == "txt" && is_text(data)),
         Some(kind) => {
-            match kind.matcher_type() {
-                MatcherType::Archive => concerns.push(Concern::Archive),
-                MatcherType::App
-                | MatcherType::Doc
-                | MatcherType::Book
-                | MatcherType::Font
-                | MatcherType::Text
-                | MatcherType::Custom => concerns.push(Concern::Active),
-                MatcherType::Image | MatcherType::Audio | MatcherType::Video => {}
-            }
-            let is_pdf = kind.mime_type() == "application/pdf";
-            // The library counts PDF as an archive; what it can do is run what is in it.
-            if is_pdf {
-                concerns = vec![Concern::Active];
-            }
-            let is_media = matches!(
-                kind.matcher_type(),
-                MatcherType::Image | MatcherType::Audio | MatcherType::Video
-            );
-            (is_media || is_pdf) && same_ending(&ending, kind.extension())
+            let is_usual = is_media(kind) || is_pdf(kind);
+            let is_as_named = same_ending(&ending, kind.extension());
+            (of_kind(kind), is_usual && is_as_named)
         }
     };
-    if !is_harmless {
-        if !data.is_empty() && !concerns.contains(&Concern::Archive) {
+    if !is_kept {
+        if !concerns.contains(&Concern::Empty) && !concerns.contains(&Concern::Archive) {
             concerns.push(Concern::OtherKind);
         }
         path.push_str(".bin");
@@ -80,16 +60,41 @@ pub fn check(number: usize, entry: &FileEntry, data: &[u8]) -> Checked {
     }
 }
 
+fn of_kind(kind: &infer::Type) -> Vec<Concern> {
+    if is_media(kind) {
+        Vec::new()
+    } else if kind.matcher_type() == MatcherType::Archive && !is_pdf(kind) {
+        vec![Concern::Archive]
+    } else {
+        // PDF too, which the library counts among archives: what it can do is run what is in it.
+        vec![Concern::Active]
+    }
+}
+
+fn is_media(kind: &infer::Type) -> bool {
+    matches!(
+        kind.matcher_type(),
+        MatcherType::Image | MatcherType::Audio | MatcherType::Video
+    )
+}
+
+fn is_pdf(kind: &infer::Type) -> bool {
+    kind.mime_type() == "application/pdf"
+}
+
+fn is_text(data: &[u8]) -> bool {
+    !data.contains(&0) && std::str::from_utf8(data).is_ok()
+}
+
 /// Whether two endings name one kind.
 fn same_ending(named: &str, found: &str) -> bool {
-    let same = [
-        ["jpg", "jpeg", "jpg"],
-        ["tif", "tiff", "tif"],
-        ["heic", "heif", "heif"],
-        ["m4a", "mp4", "m4a"],
-        ["mp4", "m4v", "mov"],
-        ["ogg", "oga", "opus"],
-        ["mid", "midi", "mid"],
+    let same: [&[&str]; 6] = [
+        &["jpg", "jpeg"],
+        &["tif", "tiff"],
+        &["heic", "heif"],
+        &["mp4", "m4a", "m4v", "mov"],
+        &["ogg", "oga", "opus"],
+        &["mid", "midi"],
     ];
     named == found
         || same

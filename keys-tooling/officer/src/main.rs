@@ -1,8 +1,8 @@
 //! `hafan-keys`: the officers' offline tool.
 //!
-//! Makes a force's keys, takes sealed reports into the vault, opens them in memory. Must never open a
-//! socket, start a program, or write a word of a report to the disk but where export is told to. Trusts the workstation and the
-//! officer at it; nothing that comes on a stick.
+//! Makes a force's keys, takes sealed reports into the vault, opens them in memory. Must never open a socket, start a
+//! program, or write a word of a report to the disk but where `export` is told to. Trusts the workstation and the officer
+//! at it; nothing that comes on a stick.
 
 mod access;
 mod ceremony;

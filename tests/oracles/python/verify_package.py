@@ -89,7 +89,7 @@ def check_entry(folder: Path, contents: dict, h: str) -> None:
 
 
 def squeezed(text: str) -> str:
-    """Without what a page may break or shape otherwise: white space, and marks above letters, which PDF draws apart."""
+    """Without white space: a page breaks lines where it likes."""
     return "".join(text.split())
 
 
