@@ -3,7 +3,7 @@
 //! Every verb that opens, gives out or destroys something calls [`note`] first, and does nothing when that fails.
 //! Must never hold a word of a report.
 
-use hafan_record::{Context, Event, Place, Record, RecordError};
+use hafan_record::{Appended, Context, Event, Place, Record, RecordError};
 use hafan_tlog::Signer;
 
 use crate::failure::{Failure, Kind};
@@ -26,20 +26,11 @@ pub(crate) fn place(vault: &Vault) -> Place {
     }
 }
 
-/// Writes an entry to the record, signed by the officer, and gives its number: it is on the disk when this returns.
+/// Writes an entry to the record, signed by the officer: it is on the disk when this returns.
 ///
 /// # Errors
 /// When it is not certain that it is on the disk. What was to be done must then not be done.
-pub(crate) fn note(vault: &Vault, signer: &Signer, event: Event) -> Result<u64, Failure> {
-    Ok(note_line(vault, signer, event)?.0)
-}
-
-/// Does as [`note`] does, and gives the entry as it was written too.
-pub(crate) fn note_line(
-    vault: &Vault,
-    signer: &Signer,
-    event: Event,
-) -> Result<(u64, Vec<u8>), Failure> {
+pub(crate) fn note(vault: &Vault, signer: &Signer, event: Event) -> Result<Appended, Failure> {
     let (directory, bytes) = vault.directory_note()?;
     let context = Context {
         directory: &directory,
@@ -48,8 +39,7 @@ pub(crate) fn note_line(
         tool: TOOL,
     };
     let mut record = Record::open(place(vault), vault.force(), vault.root()).map_err(failed)?;
-    let number = record.append(signer, &context, event).map_err(failed)?;
-    Ok((number, record.newest().to_vec()))
+    record.append(signer, &context, event).map_err(failed)
 }
 
 /// Nothing is opened: each reason says what to do about it.

@@ -97,7 +97,7 @@ fn note(
         reason,
         manifest,
     };
-    Ok(access::note_line(vault, keys.signer(), event)?.1)
+    Ok(access::note(vault, keys.signer(), event)?.line)
 }
 
 /// A place for words of a report: not there yet, beside something that is, and not in the vault.

@@ -27,7 +27,7 @@ pub use finding::{Finding, Notice};
 pub use head::{Head, HeadError, origin};
 pub use material::{Material, MaterialError};
 pub use officers::{Officers, OfficersError};
-pub use record::{Context, Place, Record, RecordError};
+pub use record::{Appended, Context, Place, Record, RecordError};
 pub use statement::{Entry, EntryError, PREDICATE_TYPE};
 pub use verify::{KnownHead, Verification, verify};
 

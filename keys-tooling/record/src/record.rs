@@ -145,6 +145,15 @@ enum Tail {
     Pending(Vec<u8>),
 }
 
+/// An entry that is on the disk.
+#[derive(Debug)]
+pub struct Appended {
+    /// Which, counted from 1.
+    pub number: u64,
+    /// Its line as it was written, with its LF.
+    pub line: Vec<u8>,
+}
+
 /// An opened record. Nobody else appends until it is dropped.
 pub struct Record {
     place: Place,
@@ -154,7 +163,6 @@ pub struct Record {
     /// Where the entries that the head counts end, in bytes.
     end: u64,
     tail: Tail,
-    newest: Vec<u8>,
     _lock: File,
 }
 
@@ -197,7 +205,6 @@ impl Record {
             tree,
             end,
             tail,
-            newest: Vec::new(),
             _lock: lock,
         })
     }
@@ -208,13 +215,7 @@ impl Record {
         self.tree.size()
     }
 
-    /// The line of the entry that was appended last, with its LF; empty when none was since this was opened.
-    #[must_use]
-    pub fn newest(&self) -> &[u8] {
-        &self.newest
-    }
-
-    /// Appends an entry and gives its number. It is on the disk, counted by the head, when this returns; only then
+    /// Appends an entry. It is on the disk, counted by the head, when this returns; only then
     /// may what it says be done.
     ///
     /// # Errors
@@ -224,7 +225,7 @@ impl Record {
         signer: &Signer,
         context: &Context<'_>,
         event: Event,
-    ) -> Result<u64, RecordError> {
+    ) -> Result<Appended, RecordError> {
         self.keep_directory(signer, context)?;
         self.settle(signer)?;
         let number = self.tree.size().saturating_add(1);
@@ -249,9 +250,8 @@ impl Record {
         self.write_line(&line)?;
         self.name_next_head()?;
         (self.tree, self.end) = (tree, end);
-        self.newest = line;
         replace(&self.place.pin, &head)?;
-        Ok(number)
+        Ok(Appended { number, line })
     }
 
     /// Keeps the directory that the entry will name, and lets only its officers sign.

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Approve) -> Result<ExitCode, Failure> {
         reason: reason.clone(),
         request: request.entry,
     };
-    let entry = access::note(&vault, keys.signer(), event)?;
+    let entry = access::note(&vault, keys.signer(), event)?.number;
     let approval = Paper::Approval(Approval {
         force: vault.force().clone(),
         report: request.report,

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Request) -> Result<ExitCode, Failure> {
         report,
         reason: reason.clone(),
     };
-    let entry = access::note(&vault, keys.signer(), event)?;
+    let entry = access::note(&vault, keys.signer(), event)?.number;
     let asked = Paper::Request(Asked {
         force: vault.force().clone(),
         report,

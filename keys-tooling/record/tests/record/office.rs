@@ -102,7 +102,8 @@ impl Office {
         let signer = self.officers.get(officer - 1).unwrap();
         let mut record = self.open()?;
         let event = opened(u8::try_from(record.size() % 200).unwrap());
-        record.append(signer, &self.context(), event)
+        let appended = record.append(signer, &self.context(), event)?;
+        Ok(appended.number)
     }
 
     /// Appends entries by the officers in turn.

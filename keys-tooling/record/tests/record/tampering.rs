@@ -245,7 +245,8 @@ fn an_officer_who_left_signs_no_more_and_what_they_signed_still_counts() {
     assert_eq!(
         record
             .append(&office.officers[1], &context, opened(1))
-            .unwrap(),
+            .unwrap()
+            .number,
         4
     );
     drop(record);
