@@ -48,7 +48,7 @@ pub struct Unlocked {
 /// Unwraps the payload key of an envelope with the intake key that it was sealed to.
 ///
 /// # Errors
-/// See [`OpenError`]: all but its `Payload` and `Padded`.
+/// See [`OpenError`].
 pub fn unlock_envelope(envelope: &[u8], identity: &Identity) -> Result<Unlocked, OpenError> {
     Envelope::parse(envelope)?;
     unlock_payload(envelope, &[identity])
