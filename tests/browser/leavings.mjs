@@ -16,6 +16,7 @@ import lz4 from "lz4js";
 import { chromium } from "playwright-core";
 import WebSocket from "ws";
 import { build } from "../../web/build/build.mjs";
+import { readStrings } from "../../web/build/content.mjs";
 import { FORCES, makeForce, serve } from "./mock.mjs";
 
 const WAIT_MS_MAX = 90_000;
@@ -263,6 +264,10 @@ const CURRENT = `document.querySelector("#form:not([hidden]) [data-section]:not(
 const FIELDS = `[...document.querySelectorAll("[data-section]:not([hidden]) :is(textarea, input[type=text])")]
   .filter((one) => one.offsetParent !== null && one.closest(".govuk-date-input") === null).map(({ id }) => id).join(" ")`;
 const CHOOSER = '[data-section="e2"] input[type="file"]';
+/** What the page says of a text file once it has looked at it; before that it lets nobody go on. */
+const LOOKED_AT = readStrings()["form.files.note.no"].en;
+/** What the page says stands in the way. */
+const PROBLEM = `document.querySelector("#errors:not([hidden])")?.innerText ?? ""`;
 
 /** Goes through the form by `choices`, types `text` wherever words can be, and adds the file at `path` if there is one. */
 async function fillIn(page, text, upTo, choices, path) {
@@ -276,12 +281,17 @@ async function fillIn(page, text, upTo, choices, path) {
     }
     if (id === "e2" && path !== undefined) {
       await page.choose(CHOOSER, path);
-      await until("the file to be listed", () => page.evaluate(`document.body.innerText.includes("${text}")`));
+      await until("the file to be looked at", async () => {
+        const shown = await page.evaluate("document.body.innerText");
+        return shown.includes(text) && shown.includes(LOOKED_AT);
+      });
     }
     const button = id === "before" ? "send" : "continue";
     await page.evaluate(`document.querySelector('[data-testid="${button}"]').click()`);
     const before = id;
     id = await until(`what follows ${before}`, async () => {
+      const problem = await page.evaluate(PROBLEM);
+      if (problem !== "") throw new Error(`${before}: ${problem}`);
       const now = await page.evaluate(CURRENT);
       return now === before || now === "sending" ? "" : now;
     });
