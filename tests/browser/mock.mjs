@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { generateHybridIdentity, identityToRecipient } from "age-encryption";
+import { signer } from "../../web/test/log.mjs";
 
 export const FORCES = ["btp", "merseyside", "dyfed-powys", "leicestershire"];
 const OFFICERS = [1, 2, 3];
@@ -48,7 +49,7 @@ export async function makeForce(force) {
   const identity = await generateHybridIdentity();
   const recipient = await identityToRecipient(identity);
   const newKey = (of) => vkey(of, generateKeyPairSync("ed25519").publicKey).key;
-  const log = newKey("log.example/hafan");
+  const log = signer("log.example/hafan");
   const officers = await Promise.all(OFFICERS.map(() => generateHybridIdentity()));
   const contact = { threshold: 2, recipients: await Promise.all(officers.map(identityToRecipient)) };
   const officerKeys = OFFICERS.map((number) => newKey(`hafan/${force}/officer-${number}`));
@@ -59,7 +60,7 @@ export async function makeForce(force) {
       sequence: 1,
       valid_from: from,
       valid_until: until,
-      log,
+      log: log.vkey,
       intake: [{ id: isoWeek(from), recipient, from, until }],
       contact,
       officers: officerKeys,
@@ -76,6 +77,7 @@ export async function makeForce(force) {
     identity,
     officers,
     recipient,
+    log,
     root_key,
     good: note(monday),
     expired: note(day(monday, -7)),
@@ -83,7 +85,10 @@ export async function makeForce(force) {
   };
 }
 
-/** Serves `siteDir`. `state.directory(force)` gives a note; `state.drop(request)` may answer a PUT itself. */
+/**
+ * Serves `siteDir`. `state.directory(force)` gives a note, `state.log(address)` what stands in a public log; `state.drop(request)`
+ * may answer a PUT itself.
+ */
 export async function serve(siteDir, state) {
   const manifest = JSON.parse(readFileSync(join(siteDir, "manifest.json"), "utf8"));
   const server = createServer((request, response) => {
@@ -107,6 +112,10 @@ export async function serve(siteDir, state) {
         if (status === "cut") request.socket.destroy();
         else response.writeHead(status).end();
       });
+    } else if (path.startsWith("/log/")) {
+      const bytes = state.log?.(path);
+      if (bytes === "cut") request.socket.destroy();
+      else response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
     } else if (path === "/leave") {
       response.writeHead(303, { location: "/404.html" }).end();
     } else {

@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
-import { full, go, least, mustSay, openStage, press, walk } from "./walk.mjs";
+import { full, go, least, mustSay, openStage, press, shown as onceShown, walk, wordsOf8 } from "./walk.mjs";
 
 const { HAFAN_URL: url, HAFAN_DEMO_DIR: demo, HAFAN_BINARIES_DIR: programs } = process.env;
 const skip = url === undefined || demo === undefined || programs === undefined;
@@ -65,12 +65,21 @@ for (const lang of ["en", "cy"]) {
       await go(page);
       await press(page, "send");
       await page.getByTestId("sent").waitFor({ timeout: WAIT_MS_MAX });
+      const words = await wordsOf8(page);
       await page.context().close();
 
       const reference = await carry(known);
       const report = JSON.parse(officer("read", reference, "--reason", "exercise", "--json"));
       assert.equal(report.language, lang);
       mustSay(report, pages, lang);
+      assert.match(report.mailbox, /^age1pq1/);
+
+      // What the officers carried is in the log: the words find it again, in a fresh profile.
+      const back = await stage.openBack(lang, { url });
+      await back.fill("#words", words);
+      await press(back, "look");
+      await onceShown(back, "found");
+      await back.context().close();
 
       const shown = flat(officer("read", reference, "--reason", "exercise"));
       for (const { question, answer, state, parts } of report.answers) {

@@ -28,9 +28,10 @@ export async function openStage() {
   const forces = Object.fromEntries(await Promise.all(FORCES.map(async (id) => [id, await makeForce(id)])));
   const roots = Object.fromEntries(Object.values(forces).map(({ force, root_key }) => [force, root_key]));
   await build({ out: siteDir, roots });
-  const state = { directory: (id) => forces[id].good, drop: undefined, drops: [] };
+  const state = { directory: (id) => forces[id].good, log: new Map(), drop: undefined, drops: [] };
   const site = await serve(siteDir, {
     directory: (id) => state.directory(id),
+    log: (address) => state.log.get(address),
     drop: (id, body) => {
       const status = state.drop?.(body) ?? 201;
       if (status === 201) state.drops.push([id, body]);
@@ -50,6 +51,13 @@ export async function openStage() {
       // Before the page, or its first timers would be the browser's own.
       if (hasClock) await page.clock.install();
       await page.goto(`${url}/btp/${lang}/report/`);
+      return page;
+    },
+    /** A fresh profile with the way back of British Transport Police. */
+    async openBack(lang, { width = 1280, height = 800, url = site.url, ...options } = {}) {
+      const context = await browser.newContext({ viewport: { width, height }, ...options });
+      const page = await context.newPage();
+      await page.goto(`${url}/btp/${lang}/return/`);
       return page;
     },
     /** The one submission that was taken since the last call: who it was sealed to, and its report. */
@@ -92,6 +100,9 @@ export const press = (page, id) => page.getByTestId(id).click();
 export const current = (page) => page.locator("[data-section]:visible").getAttribute("data-section");
 
 export const shown = (page, section) => page.locator(`[data-section="${section}"] h1`).waitFor();
+
+/** The eight words that are shown once a report is held. */
+export const wordsOf8 = async (page) => (await page.locator("#words li").allInnerTexts()).join(" ");
 
 /** Presses a button and waits until another section is shown; gives its id. */
 export async function go(page, id = "continue") {

@@ -163,6 +163,11 @@ const cases = {
     [],
     { contact: ["c0", 16384], shares: Array.from({ length: 20 }, (_, i) => [(i + 16).toString(16), 8192]) },
   ],
+  "words": [
+    "A report that was sent with words: it says what answers are sealed to.",
+    { mailbox: `age1pq1${"qpzry9x8gf2tvdw0s3jn54khce6mua7l".repeat(61)}` },
+    [],
+  ],
   "welsh-witness-adds-to": [
     "The other values: Welsh, witness, another force, an earlier thread.",
     {

@@ -22,7 +22,7 @@ for (const path of vectors) {
     metadata: "kept",
   }));
   const name = basename(path, ".json");
-  const { h, body } = await sealParcel({ report, files: chosen, contact: answers }, { key, contact }, () => {});
+  const { h, body } = await sealParcel({ report, files: chosen, contact: answers }, { key, contact }, null, () => {});
   writeFileSync(join(folder, `${name}.body`), body);
   told[name] = h;
 }

@@ -66,6 +66,16 @@ pub(crate) fn verify_package(package: &Path, root_vkey: &Path) -> Result<String,
     )
 }
 
+/// Has Python's `argon2-cffi` derive the vectors of tests/vectors/words anew.
+pub(crate) fn derive_words(vectors: &Path) -> Result<String, String> {
+    let mut python = Command::new(&Oracles::build().python_path);
+    verdict(
+        python
+            .arg(source_dir().join("python/derive_words.py"))
+            .arg(vectors),
+    )
+}
+
 /// The two programs, ready to run.
 struct Oracles {
     go_path: PathBuf,

@@ -270,7 +270,7 @@ fn report_of(words: &str) -> Report {
             Metadata::Removed,
             PICTURE,
         )],
-        mailbox: (),
+        mailbox: None,
         thread: "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap(),
         adds_to: None,
     }

@@ -3,7 +3,7 @@
 #[path = "../oracles/mod.rs"]
 #[expect(
     dead_code,
-    reason = "logs and records are verified here, packages elsewhere"
+    reason = "logs, records and words are verified here, packages elsewhere"
 )]
 mod oracles;
 
@@ -249,6 +249,20 @@ fn is_edge(index: usize, size: usize) -> bool {
         || index < 5
         || index + 5 > size
         || index.is_multiple_of(9_973)
+}
+
+#[test]
+fn the_words_vectors_are_what_other_code_derives() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/words");
+    let folder = tempfile::tempdir().unwrap();
+    for vector in fs::read_dir(vectors).unwrap() {
+        let path = vector.unwrap().path();
+        oracles::derive_words(&path).unwrap();
+        let changed = folder.path().join("changed.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&changed, text.replacen("abdomen", "abdominal", 1)).unwrap();
+        assert!(oracles::derive_words(&changed).is_err());
+    }
 }
 
 fn write_proof(proofs: &mut String, head: &str, path: &[Hash]) {

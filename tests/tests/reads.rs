@@ -109,6 +109,9 @@ fn every_route_and_status_has_exactly_the_headers_of_the_protocol() {
         ("/v1/forces/btp/directory?a".to_owned(), 400, problem),
         ("/log/btp/latest".to_owned(), 200, text),
         ("/log/none/latest".to_owned(), 404, problem),
+        ("/log/btp/beat".to_owned(), 200, text),
+        ("/log/none/beat".to_owned(), 404, problem),
+        ("/log/btp/beat?a".to_owned(), 400, problem),
         (log_path("checkpoint"), 200, text),
         ("/log/btp/1999/checkpoint".to_owned(), 404, problem),
         (tile("entries"), 200, bytes),
@@ -191,6 +194,7 @@ fn a_method_that_is_not_possible_is_told_which_are() {
         "/readyz",
         "/manifest.json",
         "/log/btp/latest",
+        "/log/btp/beat",
         directory,
         &checkpoint,
     ] {

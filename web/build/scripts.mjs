@@ -1,21 +1,24 @@
-// Bundles the scripts: the worker first, since the form's script names it by its hashed address.
+// Bundles the scripts: each worker first, since the script of its page names it by its hashed address.
 
 import { join } from "node:path";
 import { build } from "esbuild";
-import { FRESH_DAYS_MAX, webDir } from "./content.mjs";
+import { FRESH_DAYS_MAX, readWords, webDir } from "./content.mjs";
 
-export async function buildScripts({ strings, forces, questions, put }) {
+export async function buildScripts({ strings, backStrings, forces, questions, put }) {
   const data = { strings, forces, questions };
   const worker = put("seal.js", await bundle("worker.ts", data, {}));
   const form = put("form.js", await bundle("main.ts", data, { WORKER_URL: JSON.stringify(worker) }));
+  const back = { strings: backStrings, forces, questions: {} };
+  const backWorker = put("look.js", await bundle("back-worker.ts", back, {}));
+  const backPage = put("back.js", await bundle("back.ts", back, { WORKER_URL: JSON.stringify(backWorker) }));
   const page = put("page.js", await bundle("page.ts", data, {}));
   const checked = put("checked.js", await bundle("checked.ts", data, { FRESH_DAYS_MAX: `${FRESH_DAYS_MAX}` }));
-  return { worker, form, page, checked };
+  return { worker, form, back: backPage, page, checked };
 }
 
 /** One script, whole. `virtual:…` imports are the catalogues, so that a test can give its own. */
 export async function bundle(entry, { strings, forces, questions }, define, options = {}) {
-  const virtual = { strings, forces, questions };
+  const virtual = { strings, forces, questions, words: readWords() };
   const result = await build({
     entryPoints: [join(webDir, "src", entry)],
     bundle: true,

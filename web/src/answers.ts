@@ -110,6 +110,7 @@ export function draftOf(telling: Telling, force: Force, thread: string, written_
     people: people.list,
     flags: each(options.map(({ flag }) => flag)),
     wishes: each(options.map(({ wish }) => wish)),
+    mailbox: null,
     thread,
     adds_to: null,
   };

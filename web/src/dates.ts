@@ -49,3 +49,9 @@ export function dateInWords(written: Written, language: Language): string {
   const name = text(language, `form.month.${month}`);
   return [day, name, year].filter((part) => part !== null).join(" ");
 }
+
+/** The day on this device, as the person would say it: YYYY-MM-DD. */
+export function localDate(now = new Date()): string {
+  const two = (number: number) => String(number).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}

@@ -1,10 +1,11 @@
 // Checks a force's directory before anything is sealed to it: a C2SP signed note by the pinned root key
 // (docs/protocol.md section 7). The signature is checked before the text is parsed. Trusts only the pinned key.
 
-import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { bech32 } from "@scure/base";
+import type { VerifierKey } from "./note.ts";
+import { Forged, openNote, parseVerifierKey } from "./note.ts";
 
 export type IntakeKey = {
   readonly id: string;
@@ -24,6 +25,8 @@ export type Opened =
       readonly contact: Contact | null;
       /** The force that reads reports which involve this force's own people. */
       readonly police_suspect: string | null;
+      /** The key of the server's logs, under the log name. */
+      readonly log: VerifierKey;
     }
   | { readonly ok: false; readonly why: "forged" | "expired"; readonly detail: string };
 
@@ -31,13 +34,11 @@ export type Opened =
 const NOTE_SIZE_BYTES_MAX = 1 << 18;
 const FIRST_LINE = "hafan directory v1\n";
 
-class Forged extends Error {}
-
 /** Opens the note of `force` as of `today` (YYYY-MM-DD, UTC). Never throws. */
 export function openDirectory(note: Uint8Array, force: string, root_key: string, today: string): Opened {
   let directory: Directory;
   try {
-    directory = parse(verify(note, `hafan/${force}/root`, root_key), force);
+    directory = parse(openNote(note, rootKey(force, root_key), NOTE_SIZE_BYTES_MAX), force);
   } catch (error) {
     const detail = error instanceof Forged ? error.message : "the note could not be read";
     return { ok: false, why: "forged", detail };
@@ -55,10 +56,17 @@ export function openDirectory(note: Uint8Array, force: string, root_key: string,
     return { ok: false, why: "expired", detail: `no intake key holds on ${today}` };
   }
   const { id, recipient } = intake;
-  const { contact, police_suspect } = directory;
+  const { contact, police_suspect, log } = directory;
   const isOffered = contact.threshold >= 2 && contact.recipients.length <= SHARES_MAX;
   const key = { id, recipient, fingerprint: fingerprint(recipient) };
-  return { ok: true, key, contact: isOffered ? contact : null, police_suspect };
+  return { ok: true, key, contact: isOffered ? contact : null, police_suspect, log };
+}
+
+/** The pinned key, which must be named as the root of this force. */
+function rootKey(force: string, text: string): VerifierKey {
+  const key = parseVerifierKey(text);
+  if (key.name !== `hafan/${force}/root`) throw new Forged(`the pinned key is not one of hafan/${force}/root`);
+  return key;
 }
 
 export function fingerprint(recipient: string): string {
@@ -66,47 +74,8 @@ export function fingerprint(recipient: string): string {
   return (hex.match(/.{4}/g) ?? []).join(" ");
 }
 
-/** Returns the note's text, which the one signature of `name` covers. Throws `Forged`. */
-function verify(note: Uint8Array, name: string, root_key: string): string {
-  if (note.length > NOTE_SIZE_BYTES_MAX) throw new Forged(`the note is ${note.length} bytes`);
-  const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(note);
-  const split = whole.lastIndexOf("\n\n");
-  if (split < 0) throw new Forged("the note has no signature");
-  const text = whole.slice(0, split + 1);
-  const line = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(whole.slice(split + 2));
-  if (line?.[1] !== name) throw new Forged(`want exactly one signature, by ${name}`);
-
-  const key = parseVerifierKey(root_key);
-  if (key.name !== name) throw new Forged(`the pinned key is not one of ${name}`);
-  const bytes = fromBase64(line[2] ?? "");
-  if (bytes.length !== 68) throw new Forged(`the signature is ${bytes.length} bytes, want 68`);
-  if (bytesToHex(bytes.subarray(0, 4)) !== key.id) throw new Forged("the signature is by another key");
-  if (!ed25519.verify(bytes.subarray(4), utf8ToBytes(text), key.point, { zip215: false })) {
-    throw new Forged("the signature does not hold");
-  }
-  return text;
-}
-
-type VerifierKey = { readonly name: string; readonly id: string; readonly point: Uint8Array };
-
-/** `name+hex key ID+base64(01 || key)`, C2SP signed-note. */
-function parseVerifierKey(text: string): VerifierKey {
-  const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(text);
-  const name = match?.[1] ?? "";
-  const key = fromBase64(match?.[3] ?? "");
-  if (key.length !== 33 || key[0] !== 1) throw new Forged("a verifier key is not an Ed25519 one");
-  const id = bytesToHex(sha256(concatBytes(utf8ToBytes(`${name}\n`), key)).subarray(0, 4));
-  if (id !== match?.[2]) throw new Forged("a verifier key does not have its own key ID");
-  return { name, id, point: key.subarray(1) };
-}
-
-function fromBase64(text: string): Uint8Array {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  if (btoa(String.fromCharCode(...bytes)) !== text) throw new Forged("base64 is not canonical");
-  return bytes;
-}
-
 type Directory = {
+  readonly log: VerifierKey;
   readonly valid_from: string;
   readonly valid_until: string;
   readonly intake: readonly Intake[];
@@ -137,7 +106,7 @@ function parse(text: string, force: string): Directory {
   if (officers.length !== contact.recipients.length) throw new Forged("want one officer for each recipient");
   checkOwn([log, ...officers, ...couriers]);
   const police_suspect = parsePoliceSuspect(object["police_suspect"], force);
-  return { valid_from, valid_until, intake: parseIntake(object["intake"]), contact, police_suspect };
+  return { valid_from, valid_until, intake: parseIntake(object["intake"]), contact, police_suspect, log };
 }
 
 /** Another force, by the grammar of its id. Whether the page knows it is the worker's to see. */

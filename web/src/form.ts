@@ -3,7 +3,7 @@
 // Contract with the demo and the tests (stable; add freely):
 // - A field's first control has the field's id: #r1, #a1, #p2-name; a date's are #a4-date-day, -month, -year. Radios and
 //   checkboxes carry the codes of content/questions.json; r2 a force's id, online, abroad or unsure.
-// - One button each, shown when it can be used: data-testid = continue, skip, send, again, to-answers, return, more,
+// - One button each, shown when it can be used: data-testid = continue, skip, send, send-plain (without words), again, to-answers, return, more,
 //   to-check, support, back, leave. `[data-language="en"]` and `[data-language="cy"]` change the language.
 // - `[data-section="…"]` is shown for each page and for check, before, sending, failed, blocked, sent, support;
 //   the last stop has data-testid="sent", and data-testid="failed" and "blocked" are the kind refusals.
@@ -17,7 +17,7 @@ import type { Telling } from "./answers.ts";
 import { contactOf, draftOf } from "./answers.ts";
 import { summaryOf } from "./check.ts";
 import { Controls, firstControl } from "./controls.ts";
-import { dateInWords, isDate } from "./dates.ts";
+import { dateInWords, isDate, localDate } from "./dates.ts";
 import { progressWords } from "./files-view.ts";
 import { FileChanged } from "./files.ts";
 import type { KeyState } from "./keys.ts";
@@ -32,6 +32,7 @@ import { text } from "./strings.ts";
 import type { Submission } from "./submit.ts";
 import { submit } from "./submit.ts";
 import type { Action } from "./view.ts";
+import { copyWords, showWords } from "./way-view.ts";
 import {
   byId,
   clearError,
@@ -76,6 +77,9 @@ class Form {
   #changing: Page | null = null;
   #isHidden = false;
   #submission: { readonly force: string; readonly bytes: Submission } | null = null;
+  #hasWords = true;
+  /** The words drawn for what is sent to a force; shown once it is held, and only then. */
+  #words: { readonly force: string; readonly words: string } | null = null;
   #sent: { readonly contact: string; readonly isReachable: boolean; readonly force: Force } | null = null;
   #blocked: KeyState["kind"] = "unreachable";
   #failure = "form.failed.line";
@@ -112,6 +116,8 @@ class Form {
     this.#controls.wipe();
     this.#visited.clear();
     this.#submission = null;
+    this.#words = null;
+    showWords("");
     clearError();
     for (const id of ["answers", "identify", "sent-contact"]) byId(id).replaceChildren();
     fill("fingerprint", "");
@@ -161,7 +167,7 @@ class Form {
     if (page !== undefined) return page.kind === "info" || page.required === true ? ["continue"] : ["continue", "skip"];
     const actions: Record<string, readonly Action[]> = {
       check: ["continue"],
-      before: ["send"],
+      before: ["send", "send-plain"],
       failed: ["again", "to-answers"],
       blocked: this.#blocked === "no-root" ? ["to-answers"] : ["again", "to-answers"], // A new build brings that key.
       support: ["return"],
@@ -311,10 +317,17 @@ class Form {
         this.#more();
         break;
       case "send":
-        void this.#send();
+      case "send-plain":
+        void this.#send(action === "send");
         break;
       case "again":
-        void (this.#section === "blocked" ? this.#checkBlocked() : this.#send());
+        void (this.#section === "blocked" ? this.#checkBlocked() : this.#send(this.#hasWords));
+        break;
+      case "copy-words":
+        void copyWords(this.#language);
+        break;
+      case "hide-words":
+        this.#hideWords();
         break;
     }
   }
@@ -464,9 +477,11 @@ class Form {
 
   // -------------------------------------------------------------- sealing and sending
 
-  async #send(): Promise<void> {
+  async #send(hasWords: boolean): Promise<void> {
     const force = this.#forces(this.#controls.read()).reader;
     if (force === null || this.#section === "sending") return;
+    if (hasWords !== this.#hasWords) this.#submission = null; // Another one than was tried before.
+    this.#hasWords = hasWords;
     this.#show("sending");
     const say = (key: string, more: string | null = null) => {
       byId("progress").textContent = text(this.#language, key);
@@ -512,7 +527,10 @@ class Form {
       contact: state.contact === null ? null : contactOf(telling),
     };
     try {
-      const bytes = await this.#sealer.seal(force.id, parcel, todayUtc(), (done, total) =>
+      if (this.#hasWords && this.#words?.force !== force.id) {
+        this.#words = { force: force.id, words: await this.#sealer.words(force.id) };
+      }
+      const bytes = await this.#sealer.seal(force.id, parcel, todayUtc(), this.#hasWords, (done, total) =>
         say("form.sending.sealing", progressWords(this.#language, done, total)),
       );
       this.#submission = { force: force.id, bytes };
@@ -545,10 +563,18 @@ class Form {
     const given = this.#controls.read();
     const contact = String(given.get("c1") ?? "none");
     this.#sent = { contact, isReachable: isReachable(pages, given), force };
+    const words = this.#hasWords ? (this.#words?.words ?? "") : "";
     this.#forget();
-    this.#told();
+    showWords(words);
+    if (words === "") this.#told();
     this.#before_support = "sent";
     this.#show("sent");
+  }
+
+  #hideWords(): void {
+    showWords("");
+    this.#told();
+    document.querySelector<HTMLElement>('[data-section="sent"] h1')?.focus();
   }
 
   #fail(key: string, isMaybe: boolean): void {
@@ -564,12 +590,6 @@ function dependsOn(page: Page, other: Page): boolean {
   const names = JSON.stringify([page.when ?? null, page.routes ?? null]);
   const hasRoute = page.routes !== undefined && other.fields.some(({ options }) => options?.some(({ route }) => route));
   return hasRoute || other.fields.some(({ id }) => names.includes(`"field":"${id}"`));
-}
-
-/** The day on this device, as the person would say it. */
-function localDate(now = new Date()): string {
-  const two = (number: number) => String(number).padStart(2, "0");
-  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
 }
 
 function shownDate(language: Language): string {

@@ -11,6 +11,9 @@ import { memberOf, seal } from "./seal.ts";
 import type { Described } from "./sources.ts";
 import { describe, memberOfFile } from "./sources.ts";
 import type { Submission } from "./submit.ts";
+import { setTag } from "./submit.ts";
+import type { Way } from "./way.ts";
+import { tagOf } from "./way.ts";
 
 export type Parcel = {
   readonly report: Draft;
@@ -19,16 +22,17 @@ export type Parcel = {
   readonly contact: readonly ContactAnswer[] | null;
 };
 
-/** What of a directory a parcel is sealed to. */
+/** What of a directory a parcel is sealed to, and the way back that its writer has, if any. */
 export type Recipients = { readonly key: IntakeKey; readonly contact: Contact | null };
 
 /**
- * `progress` hears how far it is, in bytes of the files: `total` is what they have together. Half of the way is reading
+ * With a way back the report says where answers go and is known again in the log. `progress` hears how far it is, in bytes of the files: `total` is what they have together. Half of the way is reading
  * them, half is sealing. Throws `FileChanged`, `TooLong`, and what else is a fault of the page.
  */
 export async function sealParcel(
   { report, files, contact }: Parcel,
   to: Recipients,
+  way: Way | null,
   progress: (done: number, total: number) => void,
 ): Promise<Submission> {
   const total = files.reduce((sum, { file }) => sum + file.size, 0);
@@ -41,12 +45,17 @@ export async function sealParcel(
   const { id, fingerprint, recipient } = to.key;
   const sealed = contact === null ? null : await sealContact(report, contact, officers(to));
   const entries = described.map(({ entry }) => entry);
-  const whole = { ...report, key: { id, fingerprint }, contact: sealed?.seal ?? null, files: entries };
+  const back = way && { mailbox: way.recipient, thread: report.adds_to === null ? way.thread : report.thread };
+  const whole = { ...report, ...back, key: { id, fingerprint }, contact: sealed?.seal ?? null, files: entries };
   check(whole);
   const json = encodeReport(whole);
   try {
     const members = [memberOf("report.json", json), ...(sealed?.members ?? []), ...described.map(memberOfFile)];
-    return await seal(members, recipient, (done, size) => progress((total + (total * done) / size) / 2, total));
+    const submission = await seal(members, recipient, (done, size) =>
+      progress((total + (total * done) / size) / 2, total),
+    );
+    if (way !== null) setTag(submission, tagOf(way, submission.h));
+    return submission;
   } finally {
     json.fill(0);
   }

@@ -40,6 +40,8 @@ export type Draft = {
   readonly people: readonly Person[];
   readonly flags: readonly string[];
   readonly wishes: readonly string[];
+  /** What answers are sealed to, `age1pq1…`; null without words. */
+  readonly mailbox: string | null;
   readonly thread: string;
   readonly adds_to: string | null;
 };
@@ -70,7 +72,7 @@ export const FILES_MAX = 64;
 export const CONTACT_SIZE_BYTES = 8_192;
 const SPACE = 0x20;
 const CLEAN_NAME_SIZE_BYTES_MAX = 200;
-/** What `key`, `contact` and 64 `files` can add to a draft, with room to spare. */
+/** What `key`, `contact`, `mailbox` and 64 `files` can add to a draft, with room to spare. */
 const SEALING_SIZE_BYTES_MAX = 1 << 16;
 
 export class TooLong extends Error {
@@ -117,7 +119,7 @@ function encode(report: Report): Uint8Array<ArrayBuffer> {
     files: report.files.map(({ name, media_type, size, sha256, metadata }) => ({
       ...{ name, media_type, size, sha256, metadata },
     })),
-    mailbox: null,
+    mailbox: report.mailbox,
     thread: report.thread,
     adds_to: report.adds_to,
   });

@@ -27,7 +27,7 @@ const SLOW_LINE_BYTES_PER_MS = 8;
 /** Where the envelope begins in the body. */
 export const ENVELOPE_START = SALT_SIZE_BYTES + TAG_SIZE_BYTES;
 
-/** The body of an envelope of this size: salt || τ, random, and room for the envelope. */
+/** The body of an envelope of this size: salt || τ, random, and room for the envelope. With words τ is another: `setTag`. */
 export function beginBody(
   envelope_size: number,
   random = crypto.getRandomValues.bind(crypto),
@@ -42,6 +42,12 @@ export function beginBody(
 export function submissionOf(body: Uint8Array<ArrayBuffer>, envelope_digest: Uint8Array): Submission {
   const salt = body.subarray(0, SALT_SIZE_BYTES);
   return { h: bytesToHex(sha256(concatBytes(utf8ToBytes("hafan/blob/v1\0"), salt, envelope_digest))), body };
+}
+
+/** Puts the τ of its words into a whole submission, whose h does not depend on it. */
+export function setTag({ body }: Submission, tau: Uint8Array): void {
+  if (tau.length !== TAG_SIZE_BYTES) throw new Error(`τ is ${tau.length} bytes`);
+  body.set(tau, SALT_SIZE_BYTES);
 }
 
 /**

@@ -5,7 +5,8 @@ import type { Language } from "./strings.ts";
 import { localise, text } from "./strings.ts";
 import type { Force, Route } from "./questions.ts";
 
-export type Action = "continue" | "skip" | "send" | "again" | "to-answers" | "return" | "more";
+export type Action =
+  "continue" | "skip" | "send" | "send-plain" | "look" | "stop" | "again" | "to-answers" | "return" | "more";
 
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
@@ -60,13 +61,12 @@ export type Setting = {
 
 /** Puts the whole document into a language, with the words of this route and this force. */
 export function speak(language: Language, { route, force, triage, threshold }: Setting): void {
-  document.documentElement.lang = language;
   for (const element of document.querySelectorAll<HTMLElement>("[data-by-route]")) {
     // A page that is not asked on this route has no words for it, and is not shown.
     if (element.dataset["routes"]?.split(" ").includes(route) === false) continue;
     element.dataset["t"] = `${element.dataset["byRoute"] ?? ""}.${route}`;
   }
-  localise(document, language);
+  speakWords(language, "form.title");
   for (const element of document.querySelectorAll<HTMLElement>("[data-holes]")) {
     const holes = { force: triage.name[language], threshold: String(threshold) };
     element.textContent = text(language, element.dataset["t"] ?? "", holes);
@@ -74,7 +74,13 @@ export function speak(language: Language, { route, force, triage, threshold }: S
   fill("force", force.name[language]);
   fill("promise", force.promise[language]);
   fill("promise-id", force.promise.id);
-  document.title = text(language, "form.title");
+}
+
+/** Puts the words of a document, its title and its leave control into a language. */
+export function speakWords(language: Language, title: string): void {
+  document.documentElement.lang = language;
+  localise(document, language);
+  document.title = text(language, title);
   const leave = document.querySelector<HTMLElement>(".govuk-exit-this-page");
   if (leave !== null) {
     leave.dataset["i18n.activated"] = text(language, "form.leave.loading");
@@ -110,14 +116,20 @@ function showLanguage(language: Language): void {
  * GOV.UK's error summary, and the message at the field itself: `field` is what it is about, `control` what the summary
  * leads to. The title stays: history keeps titles.
  */
-export function showError(language: Language, key: string, field: string, control = field): void {
+export function showError(
+  language: Language,
+  key: string,
+  field: string,
+  control = field,
+  holes: Record<string, string> = {},
+): void {
   clearError();
-  byId("error-text").textContent = text(language, key);
+  byId("error-text").textContent = text(language, key, holes);
   byId("error-text").dataset["t"] = key;
   byId("error-link").dataset["target"] = control;
   byId("errors").hidden = false;
   const group = document.querySelector<HTMLElement>(`[data-field="${field}"] .govuk-form-group`);
-  if (group !== null) placeMessage(language, key, group, byId(control));
+  if (group !== null) placeMessage(language, key, holes, group, byId(control));
   window.scrollTo(0, 0);
   byId("errors").focus();
 }
@@ -127,7 +139,13 @@ export function showProblem(language: Language, key: string, target: string): vo
   showError(language, key, "", target);
 }
 
-function placeMessage(language: Language, key: string, group: HTMLElement, control: HTMLElement): void {
+function placeMessage(
+  language: Language,
+  key: string,
+  holes: Record<string, string>,
+  group: HTMLElement,
+  control: HTMLElement,
+): void {
   const message = document.createElement("p");
   message.id = `${control.id}-error`;
   message.className = "govuk-error-message";
@@ -138,7 +156,7 @@ function placeMessage(language: Language, key: string, group: HTMLElement, contr
   prefix.textContent = text(language, "form.error");
   const words = document.createElement("span");
   words.dataset["t"] = key;
-  words.textContent = text(language, key);
+  words.textContent = text(language, key, holes);
   message.append(prefix, " ", words);
   group.classList.add("govuk-form-group--error");
   const choices = group.querySelector<HTMLElement>(".govuk-radios, .govuk-checkboxes, .govuk-date-input");

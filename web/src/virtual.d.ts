@@ -11,4 +11,9 @@ declare module "virtual:questions" {
   const questions: import("./questions.ts").QuestionSet;
   export default questions;
 }
+declare module "virtual:words" {
+  /** 7,402 words with one space between. */
+  const words: string;
+  export default words;
+}
 declare const WORKER_URL: string;

@@ -2,6 +2,7 @@
 // It seals only to keys that it has itself found under a root key pinned at build time.
 
 import forces from "virtual:forces";
+import type { Common } from "./asker.ts";
 import type { Opened } from "./directory.ts";
 import { openDirectory } from "./directory.ts";
 import { FileChanged } from "./files.ts";
@@ -10,25 +11,37 @@ import { sealParcel } from "./parcel.ts";
 import { TooLong } from "./report.ts";
 import { warmUp } from "./seal.ts";
 import type { Submission } from "./submit.ts";
+import type { Way } from "./way.ts";
+import { wayOf } from "./way.ts";
+import { drawWords } from "./words.ts";
 
 export type Request =
   | { readonly kind: "warm" }
   | { readonly kind: "open"; readonly force: string; readonly note: Uint8Array; readonly today: string }
-  | { readonly kind: "seal"; readonly force: string; readonly parcel: Parcel; readonly today: string };
+  /** Eight words for a way back to what is sent to this force. */
+  | { readonly kind: "words"; readonly force: string }
+  | {
+      readonly kind: "seal";
+      readonly force: string;
+      readonly parcel: Parcel;
+      readonly today: string;
+      /** With the words that were drawn last for this force, or without any. */
+      readonly hasWords: boolean;
+    };
 
 export type Reply =
   | { readonly kind: "warm" }
   | { readonly kind: "opened"; readonly opened: Opened }
+  | { readonly kind: "words"; readonly words: string }
   | { readonly kind: "sealed"; readonly submission: Submission }
-  /** Not an answer yet: so many of all bytes are done. */
-  | { readonly kind: "progress"; readonly done: number; readonly total: number }
   | { readonly kind: "changed"; readonly at: number }
-  | { readonly kind: "too-long" }
-  | { readonly kind: "error" };
+  | { readonly kind: "too-long" };
 
-type Tell = (reply: Reply) => void;
+type Tell = (reply: Reply | Common) => void;
 
 const notes = new Map<string, Uint8Array>();
+/** What the words drawn for each force give. */
+const ways = new Map<string, Way>();
 
 /** The directory of a force; it is forged, too, when it sends reports to a force that this page does not know. */
 function open(force: string, today: string): Opened {
@@ -54,7 +67,7 @@ function telling(tell: Tell): (done: number, total: number) => void {
   };
 }
 
-async function answer(request: Request, tell: Tell): Promise<Reply> {
+async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
   switch (request.kind) {
     case "warm":
       await warmUp();
@@ -62,24 +75,30 @@ async function answer(request: Request, tell: Tell): Promise<Reply> {
     case "open":
       notes.set(request.force, request.note);
       return { kind: "opened", opened: open(request.force, request.today) };
+    case "words": {
+      const words = drawWords();
+      ways.set(request.force, await wayOf(words, request.force));
+      return { kind: "words", words };
+    }
     case "seal": {
       const opened = open(request.force, request.today);
-      if (!opened.ok || request.parcel.report.force !== request.force) return { kind: "error" };
-      return { kind: "sealed", submission: await sealParcel(request.parcel, opened, telling(tell)) };
+      const way = request.hasWords ? ways.get(request.force) : null;
+      if (!opened.ok || request.parcel.report.force !== request.force || way === undefined) return { kind: "error" };
+      return { kind: "sealed", submission: await sealParcel(request.parcel, opened, way, telling(tell)) };
     }
     default:
       return request satisfies never;
   }
 }
 
-function refused(error: unknown): Reply {
+function refused(error: unknown): Reply | Common {
   if (error instanceof FileChanged) return { kind: "changed", at: error.at };
   return { kind: error instanceof TooLong ? "too-long" : "error" };
 }
 
 self.addEventListener("message", (event: MessageEvent<{ id: number; request: Request }>) => {
   const { id, request } = event.data;
-  const tell = (reply: Reply) => {
+  const tell = (reply: Reply | Common) => {
     const transfer = reply.kind === "sealed" ? [reply.submission.body.buffer] : [];
     self.postMessage({ id, reply }, { transfer });
   };

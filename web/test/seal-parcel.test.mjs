@@ -49,9 +49,9 @@ function membersOf(padded) {
   return members;
 }
 
-async function sealed(parcel, contact = null, progress = () => {}) {
+async function sealed(parcel, contact = null, progress = () => {}, way = null) {
   const { sealParcel } = await load("parcel.ts");
-  return sealParcel({ report: draft, files: [], contact: null, ...parcel }, { key, contact }, progress);
+  return sealParcel({ report: draft, files: [], contact: null, ...parcel }, { key, contact }, way, progress);
 }
 
 /** Opens a submission and checks what holds for each. */
@@ -182,7 +182,7 @@ test("sealing refuses another kind of recipient", async () => {
   const { sealParcel } = await load("parcel.ts");
   const parcel = { report: draft, files: [], contact: null };
   await assert.rejects(
-    sealParcel(parcel, { key: { ...key, recipient: "age1qqqq" }, contact: null }, () => {}),
+    sealParcel(parcel, { key: { ...key, recipient: "age1qqqq" }, contact: null }, null, () => {}),
     /age1pq1/,
   );
   const classic = { threshold: 2, recipients: ["age1qqqq", "age1qqqq"] };

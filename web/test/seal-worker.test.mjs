@@ -68,8 +68,8 @@ async function ask(request) {
 }
 
 const open = (changes, today = TODAY) => ask({ kind: "open", force: "btp", note: directory(changes), today });
-const seal = (parcel = {}, force = "btp") =>
-  ask({ kind: "seal", force, parcel: { report: draft, files: [], contact: null, ...parcel }, today: TODAY });
+const seal = (parcel = {}, force = "btp", hasWords = false) =>
+  ask({ kind: "seal", force, parcel: { report: draft, files: [], contact: null, ...parcel }, today: TODAY, hasWords });
 
 test("it can seal on this device", async () => assert.equal((await ask({ kind: "warm" })).kind, "warm"));
 

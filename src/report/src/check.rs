@@ -38,6 +38,9 @@ pub enum ValueError {
     /// Not a media type.
     #[error("a media type is 1 to 100 printable ASCII characters without a space")]
     MediaType,
+    /// Not a hybrid recipient by its length and characters.
+    #[error("a mailbox is \"age1pq1\" and 1952 more characters of lower-case Bech32")]
+    Recipient,
     /// Not a file name as `clean_file_name` makes it.
     #[error("a file name is 1 to 200 bytes without control characters and slashes")]
     FileName,
@@ -162,6 +165,17 @@ pub(crate) fn week(text: &str) -> Result<(), ValueError> {
     };
     right.then_some(()).ok_or(ValueError::Week)
 }
+
+/// A hybrid recipient by its length and its characters; whether it is a key is for whoever seals to it.
+pub(crate) fn recipient(text: &str) -> Result<(), ValueError> {
+    let bech32 = |b: u8| b"qpzry9x8gf2tvdw0s3jn54khce6mua7l".contains(&b);
+    let data = text.strip_prefix("age1pq1").unwrap_or_default();
+    let right = data.len() == RECIPIENT_DATA_CHARS && data.bytes().all(bech32);
+    right.then_some(()).ok_or(ValueError::Recipient)
+}
+
+/// 1216 bytes in characters of five bits, and six of checksum.
+const RECIPIENT_DATA_CHARS: usize = 1946 + 6;
 
 /// The first 16 bytes of a SHA-256 as they are shown: docs/protocol.md section 9.
 pub(crate) fn fingerprint(text: &str) -> Result<(), ValueError> {

@@ -266,8 +266,9 @@ pub struct Report {
     pub contact: Option<ContactSeal>,
     /// The files, in the order of their members in the archive; at most 64.
     pub files: Vec<FileEntry>,
-    /// `null`.
-    pub mailbox: (),
+    /// What answers to the report are sealed to: `age1pq1…`, 1959 characters; `None` when it was sent without words.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub mailbox: Option<String>,
     /// What later additions name this report by.
     pub thread: Thread,
     /// The thread of the report that this one adds to.
@@ -346,6 +347,9 @@ impl Report {
         }
         if let Some(contact) = &self.contact {
             contact.check()?;
+        }
+        if let Some(mailbox) = &self.mailbox {
+            check::recipient(mailbox).map_err(value("mailbox"))?;
         }
         at_most("files", self.files.len(), FILES_MAX)?;
         for file in &self.files {

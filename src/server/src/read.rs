@@ -54,6 +54,16 @@ pub(crate) async fn latest(
     Ok(bytes_answer(TEXT, format!("{year}\n")))
 }
 
+/// `GET /log/{force}/beat`: the seconds of an epoch and its leaves, so that a reader can tell how far back a time lies.
+pub(crate) async fn beat(
+    State(app): State<Arc<App>>,
+    Path(force): Path<String>,
+) -> Result<Response, Problem> {
+    issued(&app, &force)?;
+    let (seconds, leaves) = (app.epoch_s, app.leaves_per_epoch);
+    Ok(bytes_answer(TEXT, format!("{seconds} {leaves}\n")))
+}
+
 /// `GET /log/{force}/{year}/checkpoint`.
 pub(crate) async fn checkpoint(
     State(app): State<Arc<App>>,

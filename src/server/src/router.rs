@@ -84,6 +84,7 @@ pub fn public(app: Arc<App>) -> Router {
             get(courier::blob).fallback(not_get),
         )
         .route("/log/{force}/latest", get(read::latest).fallback(not_get))
+        .route("/log/{force}/beat", get(read::beat).fallback(not_get))
         .route(
             "/log/{force}/{year}/checkpoint",
             get(read::checkpoint).fallback(not_get),

@@ -1,0 +1,249 @@
+// The script of the return page: asks for eight words, has its worker look for what was sent with them, and says what
+// was found. What is typed lives in the controls only, and is wiped on leaving and when the page goes.
+//
+// Contract with the tests: #words, radios `force` and `span`; data-testid = look, again, stop, back, near;
+// `[data-section]` is ask, looking, found, none or fault.
+
+import forces from "virtual:forces";
+import { Asker } from "./asker.ts";
+import type { Reply, Request } from "./back-worker.ts";
+import { startIdle } from "./idle.ts";
+import { todayUtc } from "./keys.ts";
+import { startLeave, startPrivacy } from "./leave.ts";
+import type { Place, Span } from "./look.ts";
+import type { Language } from "./strings.ts";
+import { text } from "./strings.ts";
+import type { Action } from "./view.ts";
+import { byId, clearError, showError, showList, showSection, speakWords } from "./view.ts";
+import type { Unknown } from "./words.ts";
+import { readWords } from "./words.ts";
+
+type Section = "ask" | "looking" | "found" | "none" | "fault";
+
+const ACTIONS: Record<Section, readonly Action[]> = {
+  ask: ["look"],
+  looking: ["stop"],
+  found: [],
+  none: [],
+  fault: ["again"],
+};
+
+class Back {
+  #asker = new Asker<Request, Reply>();
+  /** Counts what was asked, so that an answer to something that was stopped is not shown. */
+  #run = 0;
+  #language: Language = document.documentElement.lang === "cy" ? "cy" : "en";
+  #section: Section = "ask";
+  #places: readonly Place[] = [];
+  #percent: number | null = null;
+  #fault = "line";
+  #unknown: readonly Unknown[] = [];
+
+  start(): void {
+    document.addEventListener("click", (event) => this.#clicked(event));
+    byId("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#section === "ask") void this.#look();
+    });
+    byId("words").addEventListener("input", () => {
+      this.#unknown = [];
+      this.#showNear();
+    });
+    byId("form").hidden = false;
+    for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) button.hidden = false;
+    this.#show("ask");
+  }
+
+  /** Clears the words and what was found, and ends all work. */
+  wipe(): void {
+    this.#run += 1;
+    this.#asker.stop();
+    this.#words.value = "";
+    this.#places = [];
+    this.#unknown = [];
+    for (const id of ["near", "places", "found-text", "fault-text", "progress"]) byId(id).replaceChildren();
+    clearError();
+  }
+
+  get #words(): HTMLTextAreaElement {
+    return byId("words") as HTMLTextAreaElement;
+  }
+
+  #chosen(name: string): string {
+    return document.querySelector<HTMLInputElement>(`[name="${name}"]:checked`)?.value ?? "";
+  }
+
+  #forceName(): string {
+    return forces.find(({ id }) => id === this.#chosen("force"))?.name[this.#language] ?? "";
+  }
+
+  #show(section: Section): void {
+    this.#section = section;
+    this.#speak();
+    showSection(section, ACTIONS[section], section === "found" || section === "none" || section === "fault");
+  }
+
+  #speak(): void {
+    const language = this.#language;
+    speakWords(language, "back.title");
+    const many = this.#places.length !== 1;
+    const holes = { force: this.#forceName(), number: String(this.#places.length) };
+    byId("found-text").textContent = text(language, many ? "back.found_more" : "back.found_one", holes);
+    showList(
+      "places",
+      this.#places.map(({ year, index }) =>
+        text(language, "back.place_line", { year: String(year), index: String(index + 1) }),
+      ),
+    );
+    byId("fault-text").textContent = text(language, `back.fault_${this.#fault}`);
+    byId("progress").textContent =
+      this.#percent === null
+        ? text(language, "back.progress_keys")
+        : text(language, "back.progress", { percent: String(this.#percent) });
+    this.#showNear();
+  }
+
+  /** Below the box: each word that is none of the list, and what it may have been. */
+  #showNear(): void {
+    const items = this.#unknown.map(({ at, typed, near }) => {
+      const item = document.createElement("li");
+      const said = document.createElement("span");
+      said.textContent = text(this.#language, "back.near", { number: String(at), typed });
+      item.append(said, " ");
+      if (near.length === 0) item.append(text(this.#language, "back.near_none"));
+      for (const word of near) {
+        const use = document.createElement("button");
+        use.type = "button";
+        use.className = "app-link-button";
+        use.dataset["use"] = word;
+        use.dataset["for"] = typed;
+        use.textContent = text(this.#language, "back.near_use", { word });
+        item.append(use, " ");
+      }
+      return item;
+    });
+    byId("near").replaceChildren(...items);
+  }
+
+  #clicked(event: MouseEvent): void {
+    const target = event.target instanceof Element ? event.target : null;
+    const link = target?.closest("a");
+    if (link?.getAttribute("href")?.startsWith("#") === true) event.preventDefault();
+    if (link?.classList.contains("govuk-skip-link") === true) byId("main-content").focus();
+    const language = target?.closest<HTMLElement>("[data-language]")?.dataset["language"];
+    if (language === "en" || language === "cy") {
+      event.preventDefault();
+      this.#language = language;
+      clearError(); // It says a number that only the check knows.
+      this.#speak();
+      document.querySelector<HTMLElement>(`[data-language]:not([aria-current])`)?.focus();
+      return;
+    }
+    const focus = target?.closest<HTMLElement>("[data-target]")?.dataset["target"];
+    if (focus !== undefined) byId(focus).focus();
+    const use = target?.closest<HTMLElement>("[data-use]");
+    if (use != null) this.#use(use.dataset["for"] ?? "", use.dataset["use"] ?? "");
+    switch (target?.closest<HTMLElement>('[data-action]:not([type="submit"])')?.dataset["action"]) {
+      case "again":
+        void this.#look();
+        break;
+      case "stop":
+        this.#stop();
+        break;
+      case "back":
+        this.#show("ask");
+        break;
+      case "support":
+        byId("help").scrollIntoView({ block: "start" });
+        byId("help").querySelector<HTMLElement>("a, summary")?.focus();
+        break;
+    }
+  }
+
+  /** Puts a word in the place of the one that was typed, wherever that stands by itself. */
+  #use(typed: string, word: string): void {
+    const parts = this.#words.value.split(/([^\p{L}-]+)/u);
+    const same = (part: string) => part.normalize("NFKC").toLowerCase() === typed;
+    this.#words.value = parts.map((part) => (same(part) ? word : part)).join("");
+    this.#unknown = this.#unknown.filter((unknown) => unknown.typed !== typed);
+    if (this.#unknown.length === 0) clearError();
+    this.#showNear();
+    this.#words.focus();
+  }
+
+  #read(): string | null {
+    const read = readWords(this.#words.value);
+    this.#unknown = read.kind === "unknown" ? read.unknown : [];
+    this.#showNear();
+    switch (read.kind) {
+      case "words":
+        return read.words;
+      case "unknown":
+        showError(this.#language, "back.words_unknown", "words");
+        return null;
+      case "count": {
+        const key = read.found === 0 ? "back.words_empty" : "back.words_count";
+        showError(this.#language, key, "words", "words", { number: String(read.found) });
+        return null;
+      }
+      default:
+        return read satisfies never;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const words = this.#read();
+    if (words === null) return;
+    const run = (this.#run += 1);
+    this.#percent = null;
+    this.#show("looking");
+    const force = this.#chosen("force");
+    const span: Span = this.#chosen("span") === "all" ? "all" : "recent";
+    let reply: Reply | null;
+    try {
+      reply = await this.#asker.ask({ kind: "look", force, words, span, today: todayUtc() }, (done, total) => {
+        this.#percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+        if (this.#run === run) this.#speak();
+      });
+    } catch {
+      reply = null; // The worker ended: what that means for the person is said below.
+    }
+    if (this.#run !== run) return;
+    if (reply?.kind === "looked") {
+      this.#places = reply.places;
+      this.#show(reply.places.length > 0 ? "found" : "none");
+      return;
+    }
+    this.#fault = reply === null ? "device" : reply.kind === "fault" ? reply.fault : "line";
+    if (reply === null) this.#renew();
+    this.#show("fault");
+  }
+
+  #stop(): void {
+    this.#run += 1;
+    this.#renew();
+    this.#show("ask");
+  }
+
+  /** Another worker for one that is busy or ended. */
+  #renew(): void {
+    this.#asker.stop();
+    this.#asker = new Asker<Request, Reply>();
+  }
+}
+
+let wipe = () => {};
+startLeave(() => wipe());
+startPrivacy(() => wipe());
+
+try {
+  if (!window.isSecureContext) throw new Error("this page did not come over a safe connection");
+  const back = new Back();
+  wipe = () => back.wipe();
+  back.start();
+  startIdle(() => wipe());
+} catch {
+  byId("form").hidden = true;
+  byId("unable").hidden = false;
+}
+byId("starting").hidden = true;

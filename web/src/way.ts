@@ -1,0 +1,60 @@
+// What the eight words become (docs/protocol.md section 13): by Argon2id and HKDF, keys that only they give. Runs in a
+// worker; keeps nothing.
+
+import { argon2id } from "@noble/hashes/argon2.js";
+import { hkdf } from "@noble/hashes/hkdf.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { base64urlnopad, bech32 } from "@scure/base";
+import { identityToRecipient } from "age-encryption";
+
+/** The cost of one guess. The same on every device, or the same words would give other keys. */
+export const ARGON2ID = { m: 19_456, t: 2, p: 1, dkLen: 32 } as const;
+
+/** What the words give. `tag` and `identity` are secret. */
+export type Way = {
+  /** 32 bytes: the key of τ, by which the writer knows her own submissions in the log. */
+  readonly tag: Uint8Array;
+  /** What opens answers, as age writes it: `AGE-SECRET-KEY-PQ-1…`. */
+  readonly identity: string;
+  /** What answers are sealed to: `age1pq1…`. Stands in the report. */
+  readonly recipient: string;
+  /** What additions name the report by: 16 bytes in base64url. */
+  readonly thread: string;
+};
+
+/** `words` are eight, in small letters, with one space between. `progress` hears how far it is, 0 to 1. */
+export async function wayOf(
+  words: string,
+  force: string,
+  progress: (fraction: number) => void = () => undefined,
+): Promise<Way> {
+  const salt = sha256(utf8ToBytes(`hafan/words/v1/${force}`)).subarray(0, 16);
+  const root = argon2id(utf8ToBytes(words), salt, { ...ARGON2ID, onProgress: progress });
+  const key = (label: string, size: number) =>
+    hkdf(sha256, root, undefined, utf8ToBytes(`hafan/words/v1/${label}`), size);
+  const seed = key("mail", 32);
+  try {
+    const identity = bech32.encode("age-secret-key-pq-", bech32.toWords(seed), false).toUpperCase();
+    return {
+      tag: key("tag", 32),
+      identity,
+      recipient: await identityToRecipient(identity),
+      thread: base64urlnopad.encode(key("thread", 16)),
+    };
+  } finally {
+    root.fill(0);
+    seed.fill(0);
+  }
+}
+
+/** τ of a submission: 32 bytes that nobody without the words can tell from random ones. */
+export function tagOf({ tag }: Pick<Way, "tag">, h: string): Uint8Array {
+  return hmac(sha256, tag, hexToBytes(h));
+}
+
+/** The log's half of it: `t`, what the leaf says. */
+export function tagDigest(tau: Uint8Array): Uint8Array {
+  return sha256(concatBytes(utf8ToBytes("hafan/tag/v1\0"), tau));
+}
