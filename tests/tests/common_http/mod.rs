@@ -121,7 +121,7 @@ impl Laid {
     pub(crate) fn configure(&self, more: &str) {
         let mut text = format!(
             "listen = \"127.0.0.1:0\"\nlog_name = \"test.invalid/hafan\"\nlog_key_path = \"log.key\"\n\
-             store_dir = \"store\"\npinned_dir = \"pinned\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
+             store_dir = \"store\"\npinned_dir = \"pinned\"\ndrafts_dir = \"drafts\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
              epoch_s = 1\nintake_batch_ms = 20\n{more}\n"
         );
         for force in FORCES {
