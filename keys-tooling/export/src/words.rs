@@ -167,6 +167,10 @@ pub const fn route(route: Route, language: Language) -> &'static str {
         Route::Other => phrase("about someone else", "am rywun arall"),
         Route::Witness => phrase("as a witness", "fel tyst"),
         Route::Work => phrase("as part of their work", "fel rhan o'u gwaith"),
+        Route::Addition => phrase(
+            "adding to what they sent before",
+            "yn ychwanegu at yr hyn a anfonwyd ganddynt o'r blaen",
+        ),
     }
     .of(language)
 }

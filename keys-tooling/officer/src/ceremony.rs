@@ -149,6 +149,7 @@ fn fill(
             recipients,
         },
         officers,
+        replies: Vec::new(),
         couriers: couriers.iter().map(|c| c.verifier.clone()).collect(),
         police_suspect: args.police_suspect.clone(),
     };

@@ -20,7 +20,7 @@ use crate::vault::{Held, Vault};
 use hafan_export::text;
 
 /// Where the flags stand: the width of all columns before them.
-const FLAGS_INDENT: usize = 55;
+const FLAGS_INDENT: usize = 56;
 
 /// More of a report's flags than is known is cut.
 const FLAGS_COLUMNS_MAX: usize = 240;
@@ -167,6 +167,7 @@ fn route(route: Route) -> &'static str {
         Route::Other => "other",
         Route::Witness => "witness",
         Route::Work => "work",
+        Route::Addition => "addition",
     }
 }
 
@@ -181,7 +182,7 @@ fn as_text(rows: &[Row], missing: u64, weeks: &[String]) -> String {
     if rows.is_empty() && missing == 0 && weeks.is_empty() {
         return "No report in this vault yet.\n".to_owned();
     }
-    let mut shown = String::from("REFERENCE       WEEK      ROUTE    LANG  STATE  FILES  FLAGS\n");
+    let mut shown = String::from("REFERENCE       WEEK      ROUTE     LANG  STATE  FILES  FLAGS\n");
     for row in rows {
         shown.push_str(&format!("{:<14}  ", row.reference));
         match &row.content {
@@ -190,7 +191,7 @@ fn as_text(rows: &[Row], missing: u64, weeks: &[String]) -> String {
                 let flags = if flags.is_empty() { "-" } else { &flags };
                 let flags = text::paragraph(flags, FLAGS_INDENT, COLUMNS);
                 shown.push_str(&format!(
-                    "{}  {:<7}  {:<4}  {:<5}  {:>5}  {}",
+                    "{}  {:<8}  {:<4}  {:<5}  {:>5}  {}",
                     content.week,
                     content.route,
                     content.language,

@@ -70,6 +70,7 @@ impl Source {
                 recipients: Vec::new(),
             },
             officers: Vec::new(),
+            replies: Vec::new(),
             couriers: Vec::new(),
             police_suspect: None,
         };

@@ -15,7 +15,7 @@ pub mod request;
 
 pub use directory::{
     Contact, Contents, ContentsError, DIRECTORY_SIZE_BYTES_MAX, DateError, Directory, OpenError,
-    SignError, root_key_name,
+    REPLY_KEYS_MAX, SignError, root_key_name,
 };
 pub use force::{FORCE_SIZE_BYTES_MAX, Force, ForceError};
 pub use recipient::{RECIPIENT_KEY_SIZE_BYTES, Recipient, RecipientError};

@@ -139,6 +139,7 @@ mod tests {
                 recipients: Vec::new(),
             },
             officers: Vec::new(),
+            replies: Vec::new(),
             couriers: Vec::new(),
             police_suspect: None,
         })

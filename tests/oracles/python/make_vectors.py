@@ -266,6 +266,7 @@ def directory_vectors(folder: Path) -> None:
           fingerprint=fingerprints(intake))
     write("ok-smallest", with_line(encode(SMALL)), "one week, no officers for contact, no courier",
           fingerprint=fingerprints([first]))
+    replies(write, change)
     notes(write, good)
     forms(write, change, good)
     change("force-name", "not the name of a force", "name of a force has a character", force="BTP")
@@ -314,6 +315,34 @@ def directory_vectors(folder: Path) -> None:
     change("courier-log-key", "the log's key as a courier's", "name or key of another", couriers=[vkey("hafan/btp/courier-1", 7)])
 
 
+def replies(write, change) -> None:
+    def key(number: object, seed: int = 61, force: str = "btp") -> str:
+        return vkey(f"hafan/{force}/replies-{number}", seed)
+
+    many = [key(number, 60 + number) for number in range(9, 0, -1)]
+    write("ok-replies", with_line(encode(FULL | {"replies": [key(65535, 62), key(1)]})), "two keys for answers, the newest first",
+          fingerprint=fingerprints(FULL["intake"]))
+    write("ok-replies-most", with_line(encode(SMALL | {"replies": many[1:]})), "eight keys for answers",
+          fingerprint=fingerprints(SMALL["intake"]))
+    change("replies-many", "nine keys for answers", "directory has 9 keys that answers are signed with", replies=many)
+    change("replies-none", "an empty list, null is the right form", "one right form", replies=[])
+    change("replies-name", "a key for answers of another force", "reply key 0 is not named", replies=[key(1, force="cnc")])
+    change("replies-courier", "a key for answers named as a courier's", "reply key 0 is not named",
+           replies=[vkey("hafan/btp/courier-1", 61)])
+    change("replies-zero", "numbers begin with 1", "reply key 0 is not named", replies=[key(0)])
+    change("replies-zeros", "a leading zero", "reply key 0 is not named", replies=[key("01")])
+    change("replies-large", "a number over 65535", "reply key 0 is not named", replies=[key(65536)])
+    change("replies-type", "a key for answers is not a vkey", "not a verification key", replies=["hafan/btp/replies-1"])
+    change("replies-key-twice", "one key for answers twice", "reply key 1 has the name or key of another", replies=[key(2), key(1)])
+    change("replies-name-twice", "one name for two keys", "reply key 1 has the name or key of another", replies=[key(1), key(1, 62)])
+    change("replies-log-key", "the log's key for answers", "reply key 0 has the name or key of another", replies=[key(1, 7)])
+    one = {"threshold": 1, "recipients": [recipient(11)]}
+    change("replies-officer-key", "an officer's key for answers", "reply key 0 has the name or key of another", contact=one,
+           officers=[vkey("hafan/btp/officer-1", 61)], replies=[key(1)])
+    change("replies-courier-key", "a courier has the key for answers", "courier 0 has the name or key of another", replies=[key(1)],
+           couriers=[vkey("hafan/btp/courier-1", 61)])
+
+
 def notes(write, good: dict) -> None:
     line = encode(good)
     text = f"hafan directory v1\n{line}\n"
@@ -346,7 +375,7 @@ def forms(write, change, good: dict) -> None:
     missing = {key: value for key, value in good.items() if key != "replies"}
     write("member-missing", with_line(encode(missing)), "no replies", "not the JSON it must be")
     change("member-unknown", "a member that no directory has", "not the JSON it must be", more=1)
-    change("replies", "replies are not there yet", "not the JSON it must be", replies="key")
+    change("replies", "replies are no list", "not the JSON it must be", replies="key")
     change("police-suspect", "the force itself reads of its own people", "want another force", police_suspect="btp")
     change("police-suspect-name", "not the name of a force", "name of a force has a character", police_suspect="BTP")
     change("police-suspect-type", "not a force but its key", "not the JSON it must be", police_suspect={"recipient": "key"})

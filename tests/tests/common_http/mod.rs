@@ -274,6 +274,7 @@ fn directory(force: &str, sequence: u64, day: Date, log: &str) -> Vec<u8> {
             recipients: Vec::new(),
         },
         officers: Vec::new(),
+        replies: Vec::new(),
         couriers: vec![courier(force).verifier()],
         police_suspect: None,
     })

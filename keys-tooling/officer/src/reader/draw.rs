@@ -71,10 +71,10 @@ In a report, | and [x] stand before what the person answered, > before what was 
 
 That you open a report, and why, is written down before it opens. Nothing of a report is written to the disk.";
 
-const LIST_HEAD: &str = "  REFERENCE       STATE  WEEK      ROUTE    LANG  FLAGS";
+const LIST_HEAD: &str = "  REFERENCE       STATE  WEEK      ROUTE     LANG  FLAGS";
 const LIST_HEAD_NARROW: &str = "  REFERENCE       STATE  FLAGS";
 /// From here on, the list has all of its columns.
-const COLUMNS_OF_ALL_FACTS: usize = 64;
+const COLUMNS_OF_ALL_FACTS: usize = 65;
 
 /// Draws everything, and tells `app` how many rows there are to move in.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
@@ -343,7 +343,7 @@ fn entry_line(entry: &list::Row, is_chosen: bool, is_open: bool, columns: usize)
             };
             if columns >= COLUMNS_OF_ALL_FACTS {
                 format!(
-                    "{}  {:<7}  {:<4}  {alert}",
+                    "{}  {:<8}  {:<4}  {alert}",
                     content.week, content.route, content.language
                 )
             } else {
