@@ -105,3 +105,8 @@ seed("contact_paper", "approval", `hafan contact approval v1\n${JSON.stringify(a
 
 const answers = [{ id: "contact-name", question: "Pwy ydych chi?", answer: "Siân\n\u001b[2J" }];
 seed("contact_details", "one", JSON.stringify({ version: 1, force: "btp", language: "cy", answers }));
+
+for (const name of readdirSync(join(vectors, "reply")).filter((name) => name.endsWith(".json"))) {
+  const { message } = JSON.parse(readFileSync(join(vectors, "reply", name), "utf8"));
+  if (message !== null) seed("message", name, `hafan message v1\n${message}\n`);
+}
