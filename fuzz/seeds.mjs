@@ -52,6 +52,7 @@ const submission = Buffer.concat([Buffer.alloc(48), header, Buffer.alloc(16 + 65
 seed("age_header", "envelope", header);
 seed("submission", "header", submission.subarray(0, 48 + header.length));
 seed("submission", "whole", submission);
+seed("reply_page", "seen", Buffer.from("\n"));
 seed("reply_page", "record", Buffer.concat([Buffer.from([1, 2]), header, Buffer.alloc(16 + 2435 + 16)]));
 
 /** A member of a tar as docs/protocol.md section 2 has it: header of 512 bytes, data, zeros up to 512. */

@@ -33,9 +33,9 @@ pub fn shaped(number: u64, class: usize) -> Prepared {
     }
 }
 
-/// A page of answers with the structure of docs/protocol.md section 14, likewise.
+/// A page of answers with the structure of docs/protocol.md section 14, likewise; `seen` is the cosigned checkpoint in it.
 #[must_use]
-pub fn shaped_page(number: u64) -> Vec<u8> {
+pub fn shaped_page(number: u64, seen: &[u8]) -> Vec<u8> {
     let mut noise = Noise::new(number);
     let mut page = Vec::with_capacity(PAGE_SIZE_BYTES);
     for _ in 0..RECORDS {
@@ -44,6 +44,8 @@ pub fn shaped_page(number: u64) -> Vec<u8> {
         page.extend(tag);
         page.extend(shaped_file(&mut noise, SEALED_SIZE_BYTES));
     }
+    page.extend_from_slice(seen);
+    page.resize(PAGE_SIZE_BYTES, 0);
     page
 }
 

@@ -10,18 +10,21 @@
 mod common_http;
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common_http::{Server, assert_headers, courier};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common_http::{Server, assert_headers, courier, reply_key};
 use hafan_directory::request::{Target, sign};
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
 use hafan_tests::reports::shaped_page;
-use hafan_tests::{TestServer, told};
+use hafan_tests::told;
 use hafan_tlog::tile::decode_entries;
-use hafan_tlog::{Entry, EntryKind, Signer};
-use xtask::demo::Settings;
+use hafan_tlog::{Entry, EntryKind, Signer, Verifier, cosign};
+use xtask::binaries::Binaries;
 use xtask::http::{Answer, get, request};
 
 const MEDIA_TYPE: &str = "application/vnd.hafan.reply-page";
@@ -33,6 +36,25 @@ fn year() -> i16 {
 fn address_of(page: &[u8]) -> String {
     let h = hafan_envelope::reply::page_digest(page);
     format!("/v1/forces/btp/replies/{h}")
+}
+
+/// A page that ends with the server's own newest checkpoint, cosigned.
+fn page_of(server: &Server, number: u64) -> Vec<u8> {
+    shaped_page(number, &cosigned_by(server, &reply_key("btp")))
+}
+
+fn cosigned_by(server: &Server, key: &Signer) -> Vec<u8> {
+    let note = get(
+        server.address,
+        &format!("/log/btp/{}/checkpoint", year()),
+        &[],
+    )
+    .unwrap();
+    let log: Verifier = server.laid.vkey.parse().unwrap();
+    let log = log
+        .renamed(&format!("test.invalid/hafan/btp/{}", year()))
+        .unwrap();
+    cosign(&note.body, &log, key, 1_795_651_200).unwrap()
 }
 
 /// Puts a page, signed by a key over this address.
@@ -91,7 +113,7 @@ fn problem(answer: &Answer) -> (u16, String) {
 #[test]
 fn a_page_is_taken_once_stands_in_the_log_and_is_given_to_anybody_whole() {
     let server = common_http::start();
-    let page = shaped_page(1);
+    let page = page_of(&server, 1);
     for status in [201, 200] {
         let answer = put(&server, &page);
         assert_eq!(answer.status, status, "{}", answer.text());
@@ -131,7 +153,7 @@ fn a_page_is_taken_once_stands_in_the_log_and_is_given_to_anybody_whole() {
 #[test]
 fn what_is_no_page_or_not_a_couriers_is_refused_and_nothing_is_kept() {
     let server = common_http::start();
-    let page = shaped_page(1);
+    let page = page_of(&server, 1);
     let address = address_of(&page);
     let own = courier("btp");
     let refused = |what: &str, answer: &Answer, status: u16, word: &str| {
@@ -170,7 +192,7 @@ fn what_is_no_page_or_not_a_couriers_is_refused_and_nothing_is_kept() {
         .unwrap()
         .to_owned();
     assert!(detail.contains("record 5"), "{detail}");
-    let answer = put_as(&server, &own, &address, MEDIA_TYPE, &shaped_page(2));
+    let answer = put_as(&server, &own, &address, MEDIA_TYPE, &page_of(&server, 2));
     refused("another page's address", &answer, 400, "digest");
     let answer = put_as(
         &server,
@@ -180,6 +202,16 @@ fn what_is_no_page_or_not_a_couriers_is_refused_and_nothing_is_kept() {
         &page,
     );
     refused("no digest", &answer, 400, "malformed-request");
+    let stranger = Signer::from_seed("hafan/btp/replies-1", &[99; 32]).unwrap();
+    let words: [&[u8]; 3] = [
+        b"words of somebody else\n",
+        b"\n",
+        &cosigned_by(&server, &stranger),
+    ];
+    for seen in words {
+        let answer = put(&server, &shaped_page(3, seen));
+        refused("what nobody cosigned", &answer, 422, "reply-page");
+    }
     let answer = get(server.address, &address, &[]).unwrap();
     refused("reading by digest", &answer, 405, "method");
 
@@ -191,34 +223,62 @@ fn what_is_no_page_or_not_a_couriers_is_refused_and_nothing_is_kept() {
     );
 }
 
-/// One push: its exit code, what it said, and on stderr.
-fn push(server: &TestServer, from: &Path, json: bool) -> (Option<i32>, String, String) {
-    let mut command = Command::new(server.binaries().courier());
-    command.args(["push", "--force", "btp", "--server", &server.url()]);
-    command.arg("--key").arg(server.layout().courier_key("btp"));
-    command.arg("--in").arg(from);
-    if json {
-        command.arg("--json");
+/// A courier of the server, and the stick that it brings pages from.
+struct Courier {
+    program: PathBuf,
+    url: String,
+    key: PathBuf,
+    stick: tempfile::TempDir,
+}
+
+impl Courier {
+    fn of(server: &Server) -> Self {
+        let signer = courier("btp");
+        let key = server.laid.path("courier.key");
+        let secret = STANDARD.encode([&[1_u8][..], &[21; 32]].concat());
+        let (name, id) = (signer.name(), signer.verifier().id());
+        fs::write(&key, format!("PRIVATE+KEY+{name}+{id}+{secret}\n")).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        Self {
+            program: Binaries::built().unwrap().courier(),
+            url: format!("http://{}", server.address),
+            key,
+            stick: tempfile::tempdir().unwrap(),
+        }
     }
-    let (status, out, said) = told(&mut command).unwrap();
-    (status.code(), out, said)
+
+    /// One push: its exit code, what it said, and on stderr.
+    fn push(&self, from: &Path, json: bool) -> (Option<i32>, String, String) {
+        let mut command = Command::new(&self.program);
+        command.args(["push", "--force", "btp", "--server", &self.url]);
+        command.arg("--key").arg(&self.key).arg("--in").arg(from);
+        if json {
+            command.arg("--json");
+        }
+        let (status, out, said) = told(&mut command).unwrap();
+        (status.code(), out, said)
+    }
+
+    fn put_on_stick(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.stick.path().join(name), bytes).unwrap();
+    }
 }
 
 #[test]
 fn the_courier_brings_every_page_and_none_twice() {
-    let server = TestServer::start(&Settings::small()).unwrap();
-    let stick = tempfile::tempdir().unwrap();
-    let (code, out, _) = push(&server, stick.path(), false);
+    let server = common_http::start();
+    let courier = Courier::of(&server);
+    let stick = courier.stick.path();
+    let (code, out, _) = courier.push(stick, false);
     assert_eq!(code, Some(0));
     assert!(out.contains("no page of answers"), "{out}");
 
     for number in [1, 2] {
-        let path = stick.path().join(format!("replies-{number}.page"));
-        fs::write(path, shaped_page(number)).unwrap();
+        courier.put_on_stick(&format!("replies-{number}.page"), &page_of(&server, number));
     }
-    fs::write(stick.path().join("bundle-2026-0-8.tar"), b"another file").unwrap();
+    courier.put_on_stick("bundle-2026-0-8.tar", b"another file");
     for is_new in [true, false] {
-        let (code, out, said) = push(&server, stick.path(), true);
+        let (code, out, said) = courier.push(stick, true);
         assert_eq!(code, Some(0), "{said}");
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         let pages = json["pages"].as_array().unwrap();
@@ -226,13 +286,13 @@ fn the_courier_brings_every_page_and_none_twice() {
         assert!(pages.iter().all(|page| page["new"] == is_new), "{out}");
     }
 
-    fs::write(stick.path().join("replies-0.page"), b"half a page").unwrap();
-    let (code, _, said) = push(&server, stick.path(), false);
+    courier.put_on_stick("replies-0.page", b"half a page");
+    let (code, _, said) = courier.push(stick, false);
     assert_eq!(code, Some(1), "{said}");
     assert!(
         said.contains("replies-0.page is no page of answers"),
         "{said}"
     );
-    let (code, _, said) = push(&server, &stick.path().join("none"), false);
+    let (code, _, said) = courier.push(&stick.join("none"), false);
     assert_eq!(code, Some(2), "{said}");
 }

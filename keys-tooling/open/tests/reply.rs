@@ -10,9 +10,12 @@ use hafan_seal::reply::{decoy_record, pages, seal_record};
 use proptest::prelude::*;
 use rand::rngs::OsRng;
 
+/// What stands behind the records; only who has the keys looks at it.
+const SEEN: &[u8] = b"seen\n";
+
 /// The records of a page that is filled up around these.
 fn on_a_page(records: &[[u8; RECORD_SIZE_BYTES]]) -> Vec<u8> {
-    let mut pages = pages(records).unwrap();
+    let mut pages = pages(records, SEEN).unwrap();
     assert_eq!(pages.len(), 1);
     pages.pop().unwrap()
 }
@@ -65,7 +68,8 @@ fn a_changed_record_gives_nothing_out() {
     for at in (0..2).chain(1629..RECORD_SIZE_BYTES) {
         let mut changed = whole;
         changed[at] ^= 1;
-        let page = [changed.as_slice(), &whole.repeat(RECORDS - 1)].concat();
+        let mut page = [changed.as_slice(), &whole.repeat(RECORDS - 1), SEEN].concat();
+        page.resize(PAGE_SIZE_BYTES, 0);
         let page = Page::parse(&page).unwrap();
         let record = page.records().next().unwrap();
         assert!(
@@ -107,9 +111,9 @@ proptest! {
                 record
             })
             .collect();
-        let pages = pages(&records).unwrap();
+        let pages = pages(&records, SEEN).unwrap();
         prop_assert_eq!(pages.len(), count.div_ceil(RECORDS).max(1));
-        let all: Vec<&[u8]> = pages.iter().flat_map(|page| page.chunks(RECORD_SIZE_BYTES)).collect();
+        let all: Vec<&[u8]> = pages.iter().flat_map(|page| page.chunks_exact(RECORD_SIZE_BYTES)).collect();
         for record in &records {
             prop_assert_eq!(all.iter().filter(|found| **found == record).count(), 1);
         }

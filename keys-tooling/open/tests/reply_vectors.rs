@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use hafan_envelope::reply::{MESSAGE_SIZE_BYTES, Page, RECORD_SIZE_BYTES, RECORDS, Record};
+use hafan_envelope::reply::{
+    MESSAGE_SIZE_BYTES, PAGE_SIZE_BYTES, Page, RECORD_SIZE_BYTES, RECORDS, Record,
+};
 use hafan_open::Identity;
 use hafan_open::reply::open_record;
 use hafan_report::Message;
@@ -311,7 +313,8 @@ fn padded(mut note: Vec<u8>) -> [u8; MESSAGE_SIZE_BYTES] {
 /// What a record gives to who has the identity.
 fn judged(about: &str, record: &[u8], way: &Way) -> Vector {
     let identity = identity(&way.mail_seed);
-    let page = record.repeat(RECORDS);
+    let mut page = [&record.repeat(RECORDS)[..], b"seen\n"].concat();
+    page.resize(PAGE_SIZE_BYTES, 0);
     let page = Page::parse(&page).unwrap();
     let parsed: Record<'_> = page.records().next().unwrap();
     let tag = identity.view_tag(&parsed.ct_x).unwrap();

@@ -9,6 +9,7 @@
 mod directory;
 mod force;
 mod recipient;
+mod seen;
 mod wire;
 
 pub mod request;
@@ -19,4 +20,5 @@ pub use directory::{
 };
 pub use force::{FORCE_SIZE_BYTES_MAX, Force, ForceError};
 pub use recipient::{RECIPIENT_KEY_SIZE_BYTES, Recipient, RecipientError};
+pub use seen::{Seen, SeenError};
 pub use wire::{IntakeKey, WireError};

@@ -56,10 +56,11 @@ pub fn decoy_record() -> Result<Record, SealError> {
 
 /// Puts records onto whole pages, as few as hold them and at least one; decoys fill what is left. The order is drawn by the
 /// operating system's generator over all of them, so that not even the page that a record is on says when it was made.
+/// `seen` is the cosigned checkpoint that each page ends with, at most 1,024 bytes.
 ///
 /// # Errors
 /// See [`PagesError`].
-pub fn pages(records: &[Record]) -> Result<Vec<Vec<u8>>, PagesError> {
+pub fn pages(records: &[Record], seen: &[u8]) -> Result<Vec<Vec<u8>>, PagesError> {
     let wanted = records.len().max(1).next_multiple_of(RECORDS);
     let mut all = records.to_vec();
     while all.len() < wanted {
@@ -72,6 +73,8 @@ pub fn pages(records: &[Record]) -> Result<Vec<Vec<u8>>, PagesError> {
         for record in records {
             page.extend_from_slice(record);
         }
+        page.extend_from_slice(seen);
+        page.resize(PAGE_SIZE_BYTES.max(page.len()), 0);
         Page::parse(&page)?;
         pages.push(page);
     }

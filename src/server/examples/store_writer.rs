@@ -90,6 +90,8 @@ fn page(number: u64) -> Vec<u8> {
         bytes.extend(tag);
         bytes.extend(age_file(&mut noise, SEALED_SIZE_BYTES));
     }
+    bytes.extend(b"seen\n");
+    bytes.resize(PAGE_SIZE_BYTES, 0);
     bytes
 }
 

@@ -31,6 +31,7 @@ pub(crate) async fn put(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let force = authorised(&app, &force, &request)?;
+    let issued = app.directories.of(&force).ok_or(Problem::NoSuchForce)?;
     let h: Digest = h.parse().map_err(|_| {
         Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
     })?;
@@ -45,6 +46,9 @@ pub(crate) async fn put(
     if page.digest() != h {
         return Err(Problem::Digest);
     }
+    // Whoever has stolen a courier's key cannot put words of their own where everybody looks.
+    let seen = issued.directory.open_seen(page.seen());
+    seen.map_err(|error| Problem::ReplyPage(format!("what stands behind the records: {error}")))?;
     match app.store.submit_page(&force, bytes).await {
         Ok(Accepted::Created) => Ok(StatusCode::CREATED),
         Ok(Accepted::Already) => Ok(StatusCode::OK),

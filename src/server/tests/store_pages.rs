@@ -41,6 +41,8 @@ fn page(n: u8) -> Vec<u8> {
         bytes.extend(header.into_bytes());
         bytes.resize(end, n);
     }
+    bytes.extend(b"seen\n");
+    bytes.resize(PAGE_SIZE_BYTES, 0);
     bytes
 }
 

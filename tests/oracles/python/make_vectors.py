@@ -75,6 +75,7 @@ def log_vectors(folder: Path) -> None:
     decoys(vectors)
     verifiers(vectors)
     checkpoints(vectors)
+    cosigned(vectors)
 
 
 def entries(vectors: Vectors) -> None:
@@ -173,6 +174,46 @@ def checkpoints(vectors: Vectors) -> None:
     write("not-utf8", good.encode().replace(b"log", b"l\xffg", 1), "a byte that is not UTF-8", "not UTF-8 at byte 1")
     write("nul", good.replace("log", "l\0g", 1).encode(), "a NUL", "control character other than newline at byte 1")
     write("large", text.encode() + b"x" * 65536, "over 64 KiB", "want at most 65536")
+
+
+def cosignature(name: str, seed: int, text: str, time: int, kind: int = 4, payload: bytes | None = None) -> str:
+    """C2SP tlog-cosignature, cosignature/v1."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+    ident = hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public(seed)).digest()[:4]
+    signed = key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+    payload = time.to_bytes(8, "big") + signed if payload is None else payload
+    return f"\u2014 {name} {b64(ident + payload)}\n"
+
+
+def cosigned(vectors: Vectors) -> None:
+    by, day = "hafan/btp/replies-1", 1795651200
+
+    def write(name: str, body: str | bytes, comment: str, expect: str = "success", time: int = day) -> None:
+        more = {"parse": "cosigned", "vkey": vkey(ORIGIN, 7), "cosigner": vkey(by, 9), "time": str(time)}
+        vectors.write(f"cosigned-{name}", body, comment, expect, **more)
+
+    text = f"{ORIGIN}\n257\n{b64(hashlib.sha256(b'root').digest())}\n"
+    signed = note(ORIGIN, 7, text)
+    good = signed + cosignature(by, 9, text, day)
+    write("ok", good, "seen on a day")
+    write("none", signed, "no cosignature", "not text, a blank line")
+    write("other-key", signed + cosignature(by, 8, text, day), "by another key of that name", "no cosignature by a key asked for")
+    other = cosignature("hafan/btp/replies-2", 9, text, day)
+    write("other-name", signed + other, "by the key under another name", "no cosignature by a key asked for")
+    write("note-key", signed + cosignature(by, 9, text, day, kind=1), "with the key ID of notes", "no cosignature by a key asked for")
+    write("changed", good.replace("\n257\n", "\n258\n"), "changed after both signed", "does not verify")
+    moved = signed + cosignature(by, 9, text.replace("257", "258"), day)
+    write("another", moved, "a cosignature of another tree head", "the checkpoint or the time was changed")
+    payload = (day + 86400).to_bytes(8, "big") + Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32).sign(
+        f"cosignature/v1\ntime {day}\n{text}".encode()
+    )
+    write("later", signed + cosignature(by, 9, text, day, payload=payload), "another day than was signed", "the checkpoint or the time was changed")
+    write("hour", signed + cosignature(by, 9, text, day + 3600), "a time within a day", "not that of a day's beginning")
+    write("short", signed + cosignature(by, 9, text, day, payload=bytes(71)), "a byte too few", "canonical base64 of 76 bytes")
+    write("twice", good + cosignature(by, 9, text, day), "cosigned twice", "2 signatures, want one")
+    write("first", f"{text}\n{cosignature(by, 9, text, day)}{signature(ORIGIN, 7, text)}", "the log's line is the last", "no signature by")
+    write("plain", f"{text}\n{cosignature(by, 9, text, day)}", "not signed by the log", "not text, a blank line")
+    write("cut", good[:-1], "no newline at the end", "canonical base64 of 76 bytes")
 
 
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"

@@ -78,6 +78,12 @@ pub(crate) fn courier(force: &str) -> Signer {
     Signer::from_seed(&format!("hafan/{force}/courier-1"), &[seed; 32]).unwrap()
 }
 
+/// What a force's answers are signed with.
+pub(crate) fn reply_key(force: &str) -> Signer {
+    let seed = if force == "btp" { 31 } else { 32 };
+    Signer::from_seed(&format!("hafan/{force}/replies-1"), &[seed; 32]).unwrap()
+}
+
 /// Today, UTC.
 pub(crate) fn today() -> Date {
     jiff::Timestamp::now()
@@ -274,7 +280,7 @@ fn directory(force: &str, sequence: u64, day: Date, log: &str) -> Vec<u8> {
             recipients: Vec::new(),
         },
         officers: Vec::new(),
-        replies: Vec::new(),
+        replies: vec![reply_key(force).verifier()],
         couriers: vec![courier(force).verifier()],
         police_suspect: None,
     })

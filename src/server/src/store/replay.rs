@@ -35,7 +35,7 @@ const SEGMENT_SIZE_BYTES_MIN: u64 = 128 * 1024;
 const EPOCH_SIZE_BYTES_MAX: u64 = 65_535 * 66 + 65_536 + 128;
 
 /// The largest page frame: a force's name of 32 bytes, and a page.
-const PAGE_PAYLOAD_SIZE_BYTES_MAX: u64 = 1 + 32 + 262_144;
+const PAGE_PAYLOAD_SIZE_BYTES_MAX: u64 = 1 + 32 + 263_168;
 
 /// The first year that a log can have.
 const YEAR_MIN: u16 = 2026;
