@@ -169,15 +169,16 @@ const cases = {
     [],
   ],
   "welsh-witness-adds-to": [
-    "The other values: Welsh, witness, another force, an earlier thread.",
+    "The other values: Welsh, another force, and an addition, which has an earlier thread and the mailbox of the words.",
     {
       language: "cy",
-      route: "witness",
+      route: "addition",
       force: "dyfed-powys",
       key: { id: "0001-W01", fingerprint: "ffff ffff ffff ffff ffff ffff ffff ffff" },
       written_on: "2028-02-29",
       thread: "_-_-_-_-_-_-_-_-_-_-_w",
       adds_to: "AAAAAAAAAAAAAAAAAAAAAA",
+      mailbox: `age1pq1${"qpzry9x8gf2tvdw0s3jn54khce6mua7l".repeat(61)}`,
       answers: [],
     },
     [],
