@@ -16,7 +16,7 @@ export type Found = { readonly places: readonly Place[]; readonly mail: Mail; re
 
 export const NOTHING: Found = {
   places: [],
-  mail: { messages: [], faults: [], hasEarlier: false },
+  mail: { messages: [], faults: [], hasEarlier: false, seen_on: null },
   span: "recent",
 };
 
@@ -41,6 +41,10 @@ export function showFound(language: Language, force: Force, found: Found): void 
   byId("found-answers").hidden = answers.length === 0;
   byId("found-answers").textContent = text(language, "back.found_answers", { number: String(answers.length) });
   for (const id of ["found-checked", "found-places"]) byId(id).hidden = isOlder;
+  const { seen_on } = mail;
+  byId("found-seen").hidden = isOlder || seen_on === null;
+  byId("found-seen").textContent =
+    seen_on === null ? "" : text(language, "back.found_seen", { ...holes, date: day(language, seen_on) });
   showList(
     "places",
     places.map((place) => placeLine(language, place)),

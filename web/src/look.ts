@@ -7,7 +7,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { openDirectory } from "./directory.ts";
 import { Altered, readCheckpoint, readEntries } from "./log.ts";
-import type { Checkpoint, Get } from "./log.ts";
+import type { Checkpoint, Get, Read } from "./log.ts";
 import type { PageLeaf, Post } from "./mail.ts";
 import { Forged } from "./note.ts";
 import { INDEX_LEAVES } from "./reply-page.ts";
@@ -68,6 +68,7 @@ export async function look(
   const places: Place[] = [];
   const pages: PageLeaf[] = [];
   let logs: Part[] = [];
+  const read: Read[] = [];
   let leaves = 0;
   try {
     logs = await logsOf(get, force, Number(today.slice(0, 4)), directory.log, span, beat);
@@ -83,9 +84,8 @@ export async function look(
           pages.push({ year, index, h: entry.slice(H_START, T_START), t: entry.slice(T_START) });
         }
       };
-      await readEntries(get, checkpoint, first, visit, (done, of) =>
-        progress(before + ((checkpoint.size - first) * done) / of, total),
-      );
+      const done = (part: number, of: number) => progress(before + ((checkpoint.size - first) * part) / of, total);
+      read.push(await readEntries(get, checkpoint, first, visit, done));
     }
   } catch (error) {
     if (error instanceof Forged) return { kind: "fault", fault: "forged" };
@@ -98,7 +98,11 @@ export async function look(
     kind: "looked",
     places: places.sort(byLeaf),
     leaves,
-    post: { replies: directory.replies, logs: spans.reverse(), pages: pages.sort(byLeaf) },
+    post: {
+      witness: { force, log: directory.log, replies: directory.replies, logs: read, today },
+      logs: spans.reverse(),
+      pages: pages.sort(byLeaf),
+    },
     note,
   };
 }

@@ -5,10 +5,10 @@
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import { isSame } from "./log.ts";
 import type { Get } from "./log.ts";
 import type { Message, OpenedRecord, Reader, Refusal } from "./message.ts";
 import { openRecord } from "./message.ts";
-import type { VerifierKey } from "./note.ts";
 import {
   INDEX_LEAVES,
   PAGE_SIZE_BYTES,
@@ -18,7 +18,10 @@ import {
   partDigest,
   partOf,
   recordsOf,
+  seenOf,
 } from "./reply-page.ts";
+import { compare } from "./seen.ts";
+import type { Seen, Witness } from "./seen.ts";
 import { tagReader } from "./view-tag.ts";
 import type { Way } from "./way.ts";
 
@@ -32,7 +35,7 @@ export type PageLeaf = {
 
 /** Where answers are, of the logs that were looked through: the oldest first. */
 export type Post = {
-  readonly replies: readonly VerifierKey[];
+  readonly witness: Witness;
   readonly logs: readonly { readonly year: number; readonly first: number; readonly size: number }[];
   readonly pages: readonly PageLeaf[];
 };
@@ -50,7 +53,9 @@ export type MailFault =
   /** One record stands in two places. A message is told again by another record. */
   | "replayed"
   /** Two messages of the thread have one number. */
-  | "conflict";
+  | "conflict"
+  /** What the officers saw of the log: not said, too long ago, or another one. */
+  | Exclude<Seen["kind"], "same">;
 
 export type Mail = {
   /** By number, each once; both of two that have one number. */
@@ -58,6 +63,8 @@ export type Mail = {
   readonly faults: readonly MailFault[];
   /** There are records with her tag on pages that were not asked for. */
   readonly hasEarlier: boolean;
+  /** The day on which the force's officers saw the same log. */
+  readonly seen_on: string | null;
 };
 
 /** Of the pages that were not asked for yet, so many are, or all when there are fewer. */
@@ -80,12 +87,13 @@ export class Mailbox {
   /** What opened, by the record's digest. */
   readonly #opened = new Map<string, OpenedRecord>();
   readonly #faults = new Set<MailFault>();
+  #seen_on: string | null = null;
 
   constructor(get: Get, force: string, post: Post, way: Way) {
     this.#get = get;
     this.#post = post;
     this.#way = way;
-    this.#reader = { force, identity: way.identity, thread: way.thread, keys: post.replies };
+    this.#reader = { force, identity: way.identity, thread: way.thread, keys: post.witness.replies };
   }
 
   /** Asks for every index of the span, and finds which records have her tag. `progress` hears a fraction. */
@@ -133,7 +141,7 @@ export class Mailbox {
     const rest = this.#pages.filter((page) => !this.#asked.has(page));
     const given: { readonly page: Page; readonly bytes: Uint8Array }[] = [];
     // All are asked for before one is opened: how long that takes tells nobody anything.
-    for (const page of choose(rest, this.#way.pages)) {
+    for (const page of choose(rest, this.#way.pages, this.#asked.size === 0)) {
       const bytes = await this.#ask(`/log/${this.#reader.force}/${page.year}/replies/page/${page.index}`);
       if (bytes === "line") {
         isCut = true; // It is one of those that are asked for next.
@@ -144,8 +152,21 @@ export class Mailbox {
       else if (bytes.length !== PAGE_SIZE_BYTES || !isSame(pageDigest(bytes), page.h)) this.#faults.add("altered");
       else given.push({ page, bytes });
     }
+    const newest = given.find(({ page }) => page === this.#pages.at(-1));
+    if (newest !== undefined) await this.#compare(newest.bytes);
     for (const { page, bytes } of given) await this.#read(page, bytes);
     return this.#mail(isCut);
+  }
+
+  /** What the officers saw stands in every page; the newest one says most. What is asked for is the same for any words. */
+  async #compare(newest: Uint8Array): Promise<void> {
+    try {
+      const seen = await compare(this.#get, seenOf(newest), this.#post.witness);
+      if (seen.kind === "same") this.#seen_on = seen.on;
+      else this.#faults.add(seen.kind);
+    } catch {
+      this.#faults.add("line"); // `Get` throws for nothing else.
+    }
   }
 
   async #read(page: Page, bytes: Uint8Array): Promise<void> {
@@ -187,7 +208,7 @@ export class Mailbox {
     if (sorted.some(({ number }, at) => sorted[at + 1]?.number === number)) this.#faults.add("conflict");
     const hasEarlier = this.#pages.some((page) => page.slots.length > 0 && !this.#asked.has(page));
     const faults = new Set<MailFault>([...(isCut ? ["line" as const] : []), ...this.#faults]);
-    return { messages: sorted, faults: [...faults], hasEarlier };
+    return { messages: sorted, faults: [...faults], hasEarlier, seen_on: this.#seen_on };
   }
 
   async #ask(address: string): Promise<Uint8Array | null | "line"> {
@@ -199,9 +220,14 @@ export class Mailbox {
   }
 }
 
-/** In order of leaf: the newest four that have a record for her, and in the place of those that lack what the key draws. */
-function choose(rest: readonly Page[], key: Uint8Array): Page[] {
-  const hers = rest.filter(({ slots }) => slots.length > 0).slice(-PAGES);
+/**
+ * In order of leaf: the newest of all, the first time; then the newest that have a record for her, and in the place of
+ * those that lack what the key draws.
+ */
+function choose(rest: readonly Page[], key: Uint8Array, isFirst: boolean): Page[] {
+  const newest = isFirst ? rest.slice(-1) : [];
+  const others = rest.filter((page) => !newest.includes(page) && page.slots.length > 0);
+  const hers = [...newest, ...others.slice(newest.length - PAGES)];
   const drawn = rest
     .filter((page) => !hers.includes(page))
     .map((page) => ({ page, lot: bytesToHex(hmac(sha256, key, page.h)) }))
@@ -209,8 +235,4 @@ function choose(rest: readonly Page[], key: Uint8Array): Page[] {
     .map(({ page }) => page)
     .slice(0, PAGES - hers.length);
   return rest.filter((page) => hers.includes(page) || drawn.includes(page));
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

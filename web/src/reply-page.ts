@@ -1,5 +1,5 @@
-// Pages of answers by their bytes (docs/protocol.md section 14): 64 records of one size, and the index part that says of
-// each by which tag its reader finds it. Pure: knows no key.
+// Pages of answers by their bytes (docs/protocol.md section 14): 64 records of one size, what the officers saw of the log,
+// and the index part that says of each record by which tag its reader finds it. Pure: knows no key.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
@@ -10,7 +10,9 @@ export type Entry = { readonly ct_x: Uint8Array; readonly tag: Uint8Array };
 
 export const RECORDS = 64;
 export const RECORD_SIZE_BYTES = 4_096;
-export const PAGE_SIZE_BYTES = RECORDS * RECORD_SIZE_BYTES;
+/** Behind the records: what the officers saw of the log, and zeros. */
+const SEEN_SIZE_BYTES = 1_024;
+export const PAGE_SIZE_BYTES = RECORDS * RECORD_SIZE_BYTES + SEEN_SIZE_BYTES;
 export const TAG_SIZE_BYTES = 2;
 const CT_X_SIZE_BYTES = 32;
 const ENTRY_SIZE_BYTES = CT_X_SIZE_BYTES + TAG_SIZE_BYTES;
@@ -37,6 +39,13 @@ export function recordsOf(page: Uint8Array): Uint8Array[] {
   return Array.from({ length: RECORDS }, (_, at) =>
     page.subarray(at * RECORD_SIZE_BYTES, (at + 1) * RECORD_SIZE_BYTES),
   );
+}
+
+/** The cosigned checkpoint that a page ends with. */
+export function seenOf(page: Uint8Array): Uint8Array {
+  const seen = page.subarray(RECORDS * RECORD_SIZE_BYTES);
+  const end = seen.indexOf(0);
+  return end < 0 ? seen : seen.subarray(0, end);
 }
 
 /** What an index part says of the 64 records of its page, in order. */

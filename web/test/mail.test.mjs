@@ -6,8 +6,8 @@ import { createHmac, webcrypto } from "node:crypto";
 import test from "node:test";
 import { generateHybridIdentity, identityToRecipient } from "age-encryption";
 import { load } from "./load.mjs";
-import { entryWith, makeLog, sha256, signer, strangersEntry } from "./log.mjs";
-import { decoy, message, page, pageOf, record, replyFiles, tagOf } from "./reply.mjs";
+import { checkpointOf, entryWith, makeLog, sha256, signer, strangersEntry } from "./log.mjs";
+import { decoy, message, pagesWith, record, replyFiles, tagOf } from "./reply.mjs";
 
 const { Visit } = await load("visit.ts");
 const { wayOf } = await load("way.ts");
@@ -24,6 +24,9 @@ const STRANGERS = "zone zone zone zone zone zone zone zone";
 const ways = { hers: await wayOf(HERS, "btp"), strangers: await wayOf(STRANGERS, "btp") };
 const { thread } = ways.hers;
 const report = sha256("h of her report").toString("hex");
+const DAY_S = Date.parse(TODAY) / 1000;
+/** Pages of officers who have seen nothing but that the log begins. */
+const { page, pageOf } = pagesWith(signs.cosign(checkpointOf(log, {}), DAY_S));
 
 function directory(changes = {}) {
   const contents = {
@@ -94,6 +97,7 @@ test("messages are found among everybody's, opened, checked and sorted, with eit
     ],
     faults: [],
     hasEarlier: false,
+    seen_on: TODAY,
   });
   assert.equal(heard.at(-1), 1);
   assert.deepEqual(
@@ -108,7 +112,7 @@ test("they are found when her own leaf is longer ago than the span, and when the
   assert.deepEqual(places, []);
   assert.equal(mail.messages[0].text, "answer");
   const silent = await visited(server(pages, { directory: directory({ replies: null }) }));
-  assert.deepEqual([silent.mail.messages, silent.mail.faults], [[], ["forged"]]);
+  assert.deepEqual([silent.mail.messages, silent.mail.faults], [[], ["unseen", "forged"]]);
 });
 
 test("a log without pages, and an empty index or none: nothing is told, nothing is wrong", async () => {
@@ -116,7 +120,7 @@ test("a log without pages, and an empty index or none: nothing is told, nothing 
   for (const change of [() => {}, () => files.delete("/log/btp/2026/replies/index/0")]) {
     change();
     const { mail, asked } = await visited(files);
-    assert.deepEqual(mail, { messages: [], faults: [], hasEarlier: false });
+    assert.deepEqual(mail, { messages: [], faults: [], hasEarlier: false, seen_on: null });
     assert.deepEqual(asked.slice(-1), ["/log/btp/2026/replies/index/0"]);
   }
 });
@@ -141,14 +145,14 @@ test("right words and wrong words ask for the same in the same order, but for wh
   assert.deepEqual(runs[0].asked, runs[3].asked);
   assert.deepEqual(runs[1].asked, runs[2].asked);
   assert.deepEqual([runs[0].mail.messages.length, runs[1].mail.messages.length], [1, 0]);
-  // Which they are: hers, and of the others those with the lowest HMAC by the words' own key.
+  // Which they are: the newest, hers, and of the others those with the lowest HMAC by the words' own key.
   const wanted = (way, own) => {
     const lot = (leaf) => createHmac("sha256", way.pages).update(pages.get(leaf).entry.subarray(2, 34)).digest("hex");
     const others = leaves.filter((leaf) => !own.includes(leaf)).sort((a, b) => (lot(a) < lot(b) ? -1 : 1));
     return [...own, ...others.slice(0, 4 - own.length)].sort((a, b) => a - b);
   };
-  assert.deepEqual(leavesOf(runs[0].asked), wanted(ways.hers, [20]));
-  assert.deepEqual(leavesOf(runs[1].asked), wanted(ways.strangers, []));
+  assert.deepEqual(leavesOf(runs[0].asked), wanted(ways.hers, [20, 399]));
+  assert.deepEqual(leavesOf(runs[1].asked), wanted(ways.strangers, [399]));
 });
 
 test("fewer than four pages are all asked for, in order of leaf and of year", async () => {
@@ -171,23 +175,23 @@ test("fewer than four pages are all asked for, in order of leaf and of year", as
   }
 });
 
-test("the newest four pages that have something for her are asked for first; four others when she says so, each once", async () => {
+test("the newest page and the newest that have something for her are asked for first; four others when she says so, each once", async () => {
   const leaves = [10, 20, 30, 40, 50, 60];
   const pages = strangersPages(...leaves, 70, 80, 90);
   for (const [at, leaf] of leaves.entries()) pages.set(leaf, page(await hers(at + 1, { text: `answer ${at + 1}` })));
   const { asked, visit, ...first } = await visited(server(pages));
-  assert.deepEqual(leavesOf(asked), [30, 40, 50, 60]);
+  assert.deepEqual(leavesOf(asked), [40, 50, 60, 90]);
   assert.deepEqual(
     summary(first).map(([number]) => number),
-    [3, 4, 5, 6],
+    [4, 5, 6],
   );
   assert.equal(first.mail.hasEarlier, true);
   const before = asked.length;
   const mail = await visit.earlier();
   const more = leavesOf(asked.slice(before));
   assert.equal(asked.length - before, 4);
-  assert.deepEqual(more.slice(0, 2), [10, 20]);
-  assert.ok(more.slice(2).every((leaf) => leaf >= 70));
+  assert.deepEqual(more.slice(0, 3), [10, 20, 30]);
+  assert.ok(more.slice(3).every((leaf) => leaf >= 70));
   assert.deepEqual(
     mail.messages.map(({ number }) => number),
     [1, 2, 3, 4, 5, 6],
@@ -411,6 +415,7 @@ test("a message that is told again by another record is one message, and nothing
     messages: [{ number: 1, report, on: "2026-11-24", state: "replied", language: "en", text: "answer" }],
     faults: [],
     hasEarlier: false,
+    seen_on: TODAY,
   });
 });
 

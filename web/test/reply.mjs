@@ -52,15 +52,18 @@ export function decoy({ tagged } = {}) {
   return whole;
 }
 
-/** A page with these records among decoys: its bytes, its index part, and the entry of its leaf. */
-export function page(...records) {
-  const all = [...Array.from({ length: RECORDS - records.length }, () => decoy()), ...records];
-  return pageOf(all);
+/** What makes pages that end with this cosigned checkpoint: of records among decoys, or of exactly 64. */
+export function pagesWith(seen) {
+  return {
+    page: (...records) =>
+      pageOf([...Array.from({ length: RECORDS - records.length }, () => decoy()), ...records], seen),
+    pageOf: (records) => pageOf(records, seen),
+  };
 }
 
-/** A page of exactly these 64 records. */
-export function pageOf(records) {
-  const bytes = Buffer.concat(records);
+/** Its bytes, its index part, and the entry of its leaf. */
+function pageOf(records, seen) {
+  const bytes = Buffer.concat([...records, seen, Buffer.alloc(1_024 - seen.length)]);
   const part = Buffer.concat(records.map((one) => Buffer.concat([ctOf(one), one.subarray(0, 2)])));
   const entry = Buffer.concat([
     Buffer.from([1, 5]),
