@@ -106,7 +106,7 @@ function makeLog(force, { leaves, records }) {
   const origin = `${force.log.name}/btp/${YEAR}`;
   const by = force.log.as(origin);
   const head = (size, root) => by.note(`${origin}\n${size}\n${root.toString("base64")}\n`);
-  const seen = force.cosign(head(0, rootOf([])));
+  const seen = force.replies.cosign(head(0, rootOf([])), Math.floor(Date.now() / 86_400_000) * 86_400);
   const pages = new Map();
   const count = Math.ceil(records / RECORDS);
   for (let number = 0; number < count; number += 1)
