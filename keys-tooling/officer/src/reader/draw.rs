@@ -336,18 +336,20 @@ fn entry_line(entry: &list::Row, is_chosen: bool, is_open: bool, columns: usize)
     let about = match &entry.content {
         Ok(content) => {
             let flags = content.flags.join(", ");
-            let alert = if flags.is_empty() {
+            let mut alert = if flags.is_empty() {
                 String::new()
             } else {
-                format!("!! {flags}")
+                format!("!! {flags}  ")
             };
+            alert.push_str(&entry.adds_to_words().unwrap_or_default());
+            let alert = alert.trim_end();
             if columns >= COLUMNS_OF_ALL_FACTS {
                 format!(
                     "{}  {:<8}  {:<4}  {alert}",
                     content.week, content.route, content.language
                 )
             } else {
-                alert
+                alert.to_owned()
             }
         }
         Err(why) => format!("NOT OPENED: {why}"),
