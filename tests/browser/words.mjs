@@ -195,12 +195,10 @@ async function look(browser, url, asked) {
   asked.length = 0;
   const start = performance.now();
   await page.getByTestId("look").click();
-  await page
-    .locator('[data-section="none"] h1, [data-section="fault"] h1, [data-section="found"] h1')
-    .first()
-    .waitFor();
+  const ended = page.locator(["none", "fault", "found"].map((name) => `[data-section="${name}"]:visible`).join());
+  await ended.waitFor();
   const ms = performance.now() - start;
-  const section = await page.locator("[data-section]:visible").getAttribute("data-section");
+  const section = await ended.getAttribute("data-section");
   const wanted = [...asked];
   const limit_ms = await page.evaluate(
     hashAll,

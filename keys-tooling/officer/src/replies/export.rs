@@ -13,7 +13,8 @@ use hafan_seal::reply::{Record, pages};
 
 use super::ledger::{Ledger, Step};
 use super::looked::PagesMade;
-use super::outbox;
+use super::seen::seen;
+use super::{key, outbox};
 use crate::access;
 use crate::cli::replies::Export;
 use crate::failure::{Failure, Kind, counted, print};
@@ -37,7 +38,9 @@ pub(crate) fn run(args: &Export) -> Result<ExitCode, Failure> {
     let mut ledger = Ledger::open(&vault, &keys)?;
     outbox::clear(&vault, &ledger)?;
     if ledger.staged.is_empty() {
-        stage(&vault, &mut ledger)?;
+        let signer = key::must_sign(&vault, &keys, &directory)?;
+        let seen = seen(&vault, &directory, &signer, today())?;
+        stage(&vault, &mut ledger, &seen)?;
         ledger.save(&vault, &directory)?;
     }
     let is_staged = |step: &Step| *step == Step::Staged;
@@ -83,7 +86,7 @@ fn check_to(to: &Path, vault: &Vault) -> Result<(), Failure> {
 }
 
 /// Puts what is queued onto pages, and remembers each before anything names it. The ledger has to be saved then.
-fn stage(vault: &Vault, ledger: &mut Ledger) -> Result<(), Failure> {
+fn stage(vault: &Vault, ledger: &mut Ledger, seen: &[u8]) -> Result<(), Failure> {
     let queued = ledger
         .sent
         .iter_mut()
@@ -96,7 +99,7 @@ fn stage(vault: &Vault, ledger: &mut Ledger) -> Result<(), Failure> {
         }
     }
     let mut made_before = PagesMade::open(vault)?;
-    for bytes in pages(&records).map_err(|e| made("a page of answers").because(e))? {
+    for bytes in pages(&records, seen).map_err(|e| made("a page of answers").because(e))? {
         let page = Page::parse(&bytes).map_err(|e| made("a page of answers").because(e))?;
         let h = Hex32(page.digest().0);
         outbox::put_page(vault, &h, &bytes)?;

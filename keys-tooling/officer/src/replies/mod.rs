@@ -17,6 +17,7 @@ mod ledger;
 mod looked;
 mod outbox;
 mod reply;
+mod seen;
 mod thread;
 
 use std::process::ExitCode;
