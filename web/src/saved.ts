@@ -69,7 +69,7 @@ function savedOf(value: unknown): Saved {
   const { version, language, saved_on, section, visited, given } = value as Record<string, unknown>;
   if (version !== 1) throw new NotSaved("another version");
   if (language !== "en" && language !== "cy") throw new NotSaved("language");
-  if (typeof saved_on !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(saved_on)) throw new NotSaved("saved_on");
+  if (typeof saved_on !== "string" || !isDay(saved_on)) throw new NotSaved("saved_on");
   if (!isId(section)) throw new NotSaved("section");
   if (!Array.isArray(visited) || visited.length > VISITED_MAX || !visited.every(isId)) throw new NotSaved("visited");
   if (typeof given !== "object" || given === null) throw new NotSaved("given");
@@ -77,6 +77,10 @@ function savedOf(value: unknown): Saved {
   if (entries.length > GIVEN_MAX || !entries.every(([id, one]) => isId(id) && isValue(one)))
     throw new NotSaved("given");
   return { language, saved_on, section, visited, given: new Map(entries as [string, string | string[]][]) };
+}
+
+function isDay(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
 function isId(value: unknown): value is string {

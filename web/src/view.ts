@@ -6,7 +6,22 @@ import { localise, text } from "./strings.ts";
 import type { Force, Route } from "./questions.ts";
 
 export type Action =
-  "continue" | "skip" | "send" | "send-plain" | "look" | "stop" | "again" | "to-answers" | "return" | "more";
+  | "continue"
+  | "skip"
+  | "send"
+  | "send-plain"
+  | "look"
+  | "stop"
+  | "again"
+  | "to-answers"
+  | "return"
+  | "more"
+  | "save"
+  | "go-on"
+  | "load"
+  | "delete-ask"
+  | "delete"
+  | "stay";
 
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
