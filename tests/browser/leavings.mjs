@@ -45,7 +45,7 @@ export const CASES = {
 // ---------------------------------------------------------------- searching
 
 /** The forms in which a file may hold `text`: UTF-8, UTF-16, hex, percent-encoded, base64 at its three places. */
-function needlesOf(text) {
+export function needlesOf(text) {
   const base64 = [0, 1, 2].map((at) => {
     const whole = Buffer.concat([Buffer.alloc(at), Buffer.from(text)]).toString("base64");
     return Buffer.from(whole.slice(4, 4 * Math.floor((at + text.length) / 3)));
