@@ -166,7 +166,7 @@ export class Keeping {
     this.#host.show("waiting");
     let came: Came;
     try {
-      came = await asked((request) => this.#sealer.draft(request, () => say("form.sending.again")));
+      came = await asked((request) => this.#sealer.draft(request, () => say("form.draft.wait_again")));
     } catch {
       came = { kind: "device" }; // What that means for the person is said where it was asked.
     }
