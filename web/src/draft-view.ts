@@ -166,7 +166,10 @@ export class Keeping {
     this.#host.show("waiting");
     let came: Came;
     try {
-      came = await asked((request) => this.#sealer.draft(request, () => say("form.draft.wait_again")));
+      came = await asked(async (request) => {
+        if (this.#run !== run) return { kind: "stopped" }; // Between two requests: nothing more is asked.
+        return this.#sealer.draft(request, () => say("form.draft.wait_again"));
+      });
     } catch {
       came = { kind: "device" }; // What that means for the person is said where it was asked.
     }
