@@ -52,6 +52,8 @@ const submission = Buffer.concat([Buffer.alloc(48), header, Buffer.alloc(16 + 65
 seed("age_header", "envelope", header);
 seed("submission", "header", submission.subarray(0, 48 + header.length));
 seed("submission", "whole", submission);
+seed("reply_page", "seen", Buffer.from("\n"));
+seed("reply_page", "record", Buffer.concat([Buffer.from([1, 2]), header, Buffer.alloc(16 + 2435 + 16)]));
 
 /** A member of a tar as docs/protocol.md section 2 has it: header of 512 bytes, data, zeros up to 512. */
 function member(name, data) {
@@ -104,3 +106,8 @@ seed("contact_paper", "approval", `hafan contact approval v1\n${JSON.stringify(a
 
 const answers = [{ id: "contact-name", question: "Pwy ydych chi?", answer: "Siân\n\u001b[2J" }];
 seed("contact_details", "one", JSON.stringify({ version: 1, force: "btp", language: "cy", answers }));
+
+for (const name of readdirSync(join(vectors, "reply")).filter((name) => name.endsWith(".json"))) {
+  const { message } = JSON.parse(readFileSync(join(vectors, "reply", name), "utf8"));
+  if (message !== null) seed("message", name, `hafan message v1\n${message}\n`);
+}

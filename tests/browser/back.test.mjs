@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { entryOf, makeLog, strangersEntry } from "../../web/test/log.mjs";
-import { fitsIn, go, keepsNothing, least, lookAt, openStage, press, send, shown, walk, wordsOf8 } from "./walk.mjs";
+import { everyWidth, go, keepsNothing, least, openStage, press, send, shown, walk, wordsOf8 } from "./walk.mjs";
 
 const WRONG = "zone zone zone zone zone zone zone zone";
 const YEAR = new Date().getUTCFullYear();
@@ -42,14 +42,6 @@ async function look(page, words, section) {
   await page.fill("#words", words);
   await press(page, "look");
   await shown(page, section);
-}
-
-async function everyWidth(page, where) {
-  for (const width of [320, 1280]) {
-    await page.setViewportSize({ width, height: 800 });
-    await lookAt(page, `${where} at ${width} px`);
-    await fitsIn(page, `${where} at ${width} px`);
-  }
 }
 
 for (const lang of ["en", "cy"]) {
@@ -215,7 +207,9 @@ test("stopping ends the work, and the page can look again", async () => {
 
 test("without JavaScript the page says kindly that it needs it, and shows the other ways", async () => {
   const page = await stage.openBack("en", { javaScriptEnabled: false });
-  assert.match(await page.locator("main").innerText(), /Coming back with words needs JavaScript/);
+  const said = await page.locator("main").innerText();
+  assert.match(said, /Coming back with words needs JavaScript/);
+  for (const what of [/is held/, /read an answer/, /add something/]) assert.match(said, what);
   assert.equal(await page.locator("#form").isVisible(), false);
   assert.ok(await page.locator("#help a[href^='tel:']").first().isVisible());
   await page.context().close();

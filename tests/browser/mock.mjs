@@ -50,6 +50,7 @@ export async function makeForce(force) {
   const recipient = await identityToRecipient(identity);
   const newKey = (of) => vkey(of, generateKeyPairSync("ed25519").publicKey).key;
   const log = signer("log.example/hafan");
+  const replies = signer(`hafan/${force}/replies-1`);
   const officers = await Promise.all(OFFICERS.map(() => generateHybridIdentity()));
   const contact = { threshold: 2, recipients: await Promise.all(officers.map(identityToRecipient)) };
   const officerKeys = OFFICERS.map((number) => newKey(`hafan/${force}/officer-${number}`));
@@ -64,7 +65,7 @@ export async function makeForce(force) {
       intake: [{ id: isoWeek(from), recipient, from, until }],
       contact,
       officers: officerKeys,
-      replies: null,
+      replies: [replies.vkey],
       couriers: [],
       police_suspect: FORCES[(FORCES.indexOf(force) + 1) % FORCES.length],
     };
@@ -78,6 +79,7 @@ export async function makeForce(force) {
     officers,
     recipient,
     log,
+    replies,
     root_key,
     good: note(monday),
     expired: note(day(monday, -7)),
@@ -103,7 +105,7 @@ function answerDraft(drafts, { method, headers }, id, body) {
 }
 
 /**
- * Serves `siteDir`. `state.directory(force)` gives a note, `state.log(address)` what stands in a public log; `state.drop(request)`
+ * Serves `siteDir`. `state.directory(force)` gives a note, `state.log(address)` what stands in a public log or beside it; `state.drop(request)`
  * may answer a PUT itself, `state.draft(method, id, body)` a request for a draft; `state.drafts` are those that are held.
  */
 export async function serve(siteDir, state) {

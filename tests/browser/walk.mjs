@@ -63,9 +63,10 @@ export async function openStage() {
       return page;
     },
     /** A fresh profile with the way back of British Transport Police. */
-    async openBack(lang, { width = 1280, height = 800, url = site.url, ...options } = {}) {
+    async openBack(lang, { width = 1280, height = 800, url = site.url, hasClock = false, ...options } = {}) {
       const context = await browser.newContext({ viewport: { width, height }, ...options });
       const page = await context.newPage();
+      if (hasClock) await page.clock.install();
       await page.goto(`${url}/btp/${lang}/return/`);
       return page;
     },
@@ -292,6 +293,14 @@ export async function lookAt(page, where) {
   assert.deepEqual(found, []);
   await fitsIn(page, where);
   assert.ok(await page.getByTestId("leave").isVisible(), `${where} has no way to leave`);
+}
+
+/** axe finds nothing and nothing is too wide, in a narrow window and in a wide one. */
+export async function everyWidth(page, where) {
+  for (const width of [320, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await lookAt(page, `${where} at ${width} px`);
+  }
 }
 
 /** Nothing is wider than the window. */

@@ -168,14 +168,15 @@ const cases = {
     { mailbox: `age1pq1${"qpzry9x8gf2tvdw0s3jn54khce6mua7l".repeat(61)}` },
     [],
   ],
-  "welsh-witness-adds-to": [
-    "The other values: Welsh, witness, another force, an earlier thread.",
+  "welsh-addition": [
+    "An addition to an earlier thread, in Welsh, to another force, with a thread of its own and the mailbox of the words.",
     {
       language: "cy",
-      route: "witness",
+      route: "addition",
       force: "dyfed-powys",
       key: { id: "0001-W01", fingerprint: "ffff ffff ffff ffff ffff ffff ffff ffff" },
       written_on: "2028-02-29",
+      mailbox: `age1pq1${"l7aum6ech45knj3s0wdvt2fg8x9ryzpq".repeat(61)}`,
       thread: "_-_-_-_-_-_-_-_-_-_-_w",
       adds_to: "AAAAAAAAAAAAAAAAAAAAAA",
       answers: [],
@@ -183,8 +184,8 @@ const cases = {
     [],
   ],
   "file-sizes": [
-    "Files of 0, 1, 511, 512 and 513 bytes.",
-    {},
+    "Files of 0, 1, 511, 512 and 513 bytes, from a witness.",
+    { route: "witness" },
     [0, 1, 511, 512, 513].map((size) => [`${size}.bin`, "application/octet-stream", "kept", "a5", size]),
   ],
   "file-names": [

@@ -1,5 +1,6 @@
 //! Submissions for tests: some that are only shaped like one, and reports that are really sealed.
 
+use hafan_envelope::reply::{PAGE_SIZE_BYTES, RECORDS, SEALED_SIZE_BYTES, VIEW_TAG_SIZE_BYTES};
 use hafan_envelope::submission::{Digest, SALT_SIZE_BYTES, TAG_SIZE_BYTES, digest};
 use hafan_envelope::{SIZE_CLASSES, envelope_size_bytes};
 use xtask::base64_unpadded;
@@ -32,25 +33,51 @@ pub fn shaped(number: u64, class: usize) -> Prepared {
     }
 }
 
+/// A page of answers with the structure of docs/protocol.md section 14, likewise; `seen` is the cosigned checkpoint in it.
+#[must_use]
+pub fn shaped_page(number: u64, seen: &[u8]) -> Vec<u8> {
+    let mut noise = Noise::new(number);
+    let mut page = Vec::with_capacity(PAGE_SIZE_BYTES);
+    for _ in 0..RECORDS {
+        let mut tag = [0; VIEW_TAG_SIZE_BYTES];
+        noise.fill(&mut tag);
+        page.extend(tag);
+        page.extend(shaped_file(&mut noise, SEALED_SIZE_BYTES));
+    }
+    page.extend_from_slice(seen);
+    page.resize(PAGE_SIZE_BYTES, 0);
+    page
+}
+
+/// A draft as it is sealed (section 15), likewise.
+#[must_use]
+pub fn shaped_draft(number: u64) -> Vec<u8> {
+    shaped_envelope(&mut Noise::new(number), 0)
+}
+
 fn shaped_envelope(noise: &mut Noise, class: usize) -> Vec<u8> {
+    let padded = SIZE_CLASSES.get(class).copied().unwrap_or(1 << 25);
+    let size = usize::try_from(envelope_size_bytes(padded)).unwrap_or(usize::MAX);
+    shaped_file(noise, size)
+}
+
+fn shaped_file(noise: &mut Noise, size: usize) -> Vec<u8> {
     let mut base64 = |size| {
         let mut bytes = vec![0; size];
         noise.fill(&mut bytes);
         base64_unpadded(&bytes)
     };
-    let mut envelope = format!(
+    let mut file = format!(
         "age-encryption.org/v1\n-> mlkem768x25519 {}\n{}\n--- {}\n",
         base64(1120),
         base64(32),
         base64(32)
     )
     .into_bytes();
-    let padded = SIZE_CLASSES.get(class).copied().unwrap_or(1 << 25);
-    let size = usize::try_from(envelope_size_bytes(padded)).unwrap_or(usize::MAX);
-    let mut rest = vec![0; size.saturating_sub(envelope.len())];
+    let mut rest = vec![0; size.saturating_sub(file.len())];
     noise.fill(&mut rest);
-    envelope.extend_from_slice(&rest);
-    envelope
+    file.extend_from_slice(&rest);
+    file
 }
 
 /// Numbers that look random and are not: the sequence of `SplitMix64`.

@@ -195,7 +195,7 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
-const READERS: [(&str, &str, &str); 6] = [
+const READERS: [(&str, &str, &str); 7] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
     (
@@ -203,6 +203,7 @@ const READERS: [(&str, &str, &str); 6] = [
         "keys-tooling/record/tests/record/vectors.rs",
         "json",
     ),
+    ("reply", "keys-tooling/open/tests/reply_vectors.rs", "json"),
     ("report", "src/report/tests/vectors.rs", "json"),
     ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
     ("words", "tests/tests/oracles.rs", "json"),
@@ -234,7 +235,7 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 17] = [
+const PARSERS: [(&str, &str); 19] = [
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
     ("age_header", "header::split("),
@@ -249,6 +250,8 @@ const PARSERS: [(&str, &str); 17] = [
     ("bundle", "BundleReader::open("),
     ("request_signature", "verify("),
     ("contact_paper", "Paper::parse("),
+    ("message", "Message::parse("),
+    ("reply_page", "Page::parse("),
     ("contact_details", "Details::parse("),
     ("shares", "Share::from_bytes("),
     ("shares", "combine("),

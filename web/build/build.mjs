@@ -39,6 +39,12 @@ const BACK_STRINGS = [
   ...["demo", "error", "footer", "idle", "leave", "now", "person", "problem", "support", "ways"].map(
     (part) => `form.${part}`,
   ),
+  // Reading answers and adding something.
+  ...["back", "continue", "files", "month", "promise.by", "sending", "sent.held", "sent.thanks"].map(
+    (part) => `form.${part}`,
+  ),
+  ...["again", "line", "maybe", "title"].map((part) => `form.failed.${part}`),
+  ...["kept", "key", "not_now", "promise_id", "send"].map((part) => `form.before.${part}`),
 ];
 
 /** What the form has: its own words and the questions', and of the return page's what is said of words as they are typed. */

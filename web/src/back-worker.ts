@@ -1,27 +1,60 @@
-// The worker of the return page: derives what the words give, asks the server for the public log, and looks for what is
-// hers in it. The words go no further than here; what is asked for does not depend on them.
+// The worker of the return page: derives what the words give, asks the server for the public log and for answers, looks for
+// what is hers in them, and seals what she adds. The words go no further than here; what is asked for does not depend on
+// them but for which pages of answers, always as many.
 
 import forces from "virtual:forces";
 import type { Common } from "./asker.ts";
-import { look } from "./look.ts";
-import type { Looked, Span } from "./look.ts";
+import { FileChanged } from "./files.ts";
+import type { Chosen } from "./files.ts";
+import type { Fault, Span } from "./look.ts";
+import type { Mail } from "./mail.ts";
+import { TooLong } from "./report.ts";
+import type { Submission } from "./submit.ts";
+import { Visit } from "./visit.ts";
+import type { Addition, KeyOf, Visited } from "./visit.ts";
 import { wayOf } from "./way.ts";
 
-export type Request = {
-  readonly kind: "look";
-  readonly force: string;
-  readonly words: string;
-  readonly span: Span;
-  readonly today: string;
-};
+export type Request =
+  | {
+      readonly kind: "look";
+      readonly force: string;
+      readonly words: string;
+      readonly span: Span;
+      readonly today: string;
+    }
+  /** Four other pages of answers, with the words of the last look. */
+  | { readonly kind: "earlier" }
+  /** The key that an addition would be sealed to. */
+  | { readonly kind: "key"; readonly today: string }
+  | {
+      readonly kind: "seal";
+      readonly addition: Addition;
+      readonly files: readonly Chosen[];
+      readonly today: string;
+    }
+  /** The words are not needed any more. */
+  | { readonly kind: "forget" };
 
-/** `line`: no answer came, several times. */
-export type Reply = Looked | { readonly kind: "line" };
+export type Reply =
+  | Visited
+  /** No answer came, several times. */
+  | { readonly kind: "line" }
+  | { readonly kind: "mail"; readonly mail: Mail }
+  | { readonly kind: "key"; readonly key: Pick<KeyOf, "id" | "fingerprint"> }
+  | { readonly kind: "fault"; readonly fault: Fault }
+  | { readonly kind: "sealed"; readonly submission: Submission }
+  | { readonly kind: "changed"; readonly at: number }
+  | { readonly kind: "too-long" }
+  | { readonly kind: "forgotten" };
+
+type Tell = (reply: Reply | Common) => void;
 
 class NoAnswer extends Error {}
 
 /** Pauses before another try, in milliseconds. */
 const PAUSES_MS = [500, 2_000, 5_000];
+
+let visit: Visit | null = null;
 
 async function get(address: string): Promise<Uint8Array | null> {
   for (let attempt = 0; ; attempt += 1) {
@@ -30,13 +63,12 @@ async function get(address: string): Promise<Uint8Array | null> {
       referrerPolicy: "no-referrer",
       cache: "no-store",
       redirect: "error",
-    }).then(
-      async (response) => {
+    })
+      .then(async (response) => {
         if (response.status === 404) return { bytes: null };
         return response.ok ? { bytes: new Uint8Array(await response.arrayBuffer()) } : null;
-      },
-      () => null,
-    );
+      })
+      .catch(() => null); // The line dropped, before the answer or in the midst of it.
     if (answer !== null) return answer.bytes;
     const pause = PAUSES_MS[attempt];
     if (pause === undefined) throw new NoAnswer();
@@ -44,31 +76,83 @@ async function get(address: string): Promise<Uint8Array | null> {
   }
 }
 
-async function answer(
-  { force, words, span, today }: Request,
+/** Tells of progress when a hundredth more is done: a message for every piece would be thousands. */
+function telling(tell: Tell): (done: number, total: number) => void {
+  let told = 0;
+  return (done, total) => {
+    if (total === 0 || (done < total && done - told < total / 100)) return;
+    told = done;
+    tell({ kind: "progress", done, total });
+  };
+}
+
+function forget(): void {
+  visit?.end();
+  visit = null;
+}
+
+/** A visit that found nothing to go on with is not kept. */
+async function looked(
+  begun: Visit,
+  span: Span,
+  today: string,
   progress: (done: number, total: number) => void,
-): Promise<Reply> {
-  const root_key = forces.find(({ id }) => id === force)?.root_key;
-  if (root_key == null) return { kind: "fault", fault: "directory" };
-  const way = await wayOf(words, force);
+): Promise<Visited> {
+  visit = begun;
+  let isKept = false;
   try {
-    return await look(get, { force, root_key, today, span }, way, progress);
-  } catch (error) {
-    if (error instanceof NoAnswer) return { kind: "line" };
-    throw error;
+    const visited = await begun.look(span, today, (fraction) => progress(fraction, 1));
+    isKept = visited.kind === "looked";
+    return visited;
   } finally {
-    way.tag.fill(0);
+    if (!isKept) forget();
   }
+}
+
+async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
+  switch (request.kind) {
+    case "look": {
+      forget();
+      const { force, words, span, today } = request;
+      const root_key = forces.find(({ id }) => id === force)?.root_key;
+      if (root_key == null) return { kind: "fault", fault: "directory" };
+      const way = await wayOf(words, force);
+      return looked(new Visit(get, force, root_key, way), span, today, telling(tell));
+    }
+    case "earlier": {
+      const mail = await visit?.earlier();
+      return mail == null ? { kind: "error" } : { kind: "mail", mail };
+    }
+    case "key": {
+      const opened = await visit?.key(request.today);
+      if (opened === undefined) return { kind: "error" };
+      if (!opened.ok) return { kind: "fault", fault: opened.why === "expired" ? "expired" : "directory" };
+      return { kind: "key", key: { id: opened.key.id, fingerprint: opened.key.fingerprint } };
+    }
+    case "seal": {
+      if (visit === null) return { kind: "error" };
+      const submission = await visit.seal(request.addition, request.files, request.today, telling(tell));
+      return { kind: "sealed", submission };
+    }
+    case "forget":
+      forget();
+      return { kind: "forgotten" };
+    default:
+      return request satisfies never;
+  }
+}
+
+function refused(error: unknown): Reply | Common {
+  if (error instanceof FileChanged) return { kind: "changed", at: error.at };
+  if (error instanceof NoAnswer) return { kind: "line" };
+  return { kind: error instanceof TooLong ? "too-long" : "error" };
 }
 
 self.addEventListener("message", (event: MessageEvent<{ id: number; request: Request }>) => {
   const { id, request } = event.data;
-  const tell = (reply: Reply | Common) => self.postMessage({ id, reply });
-  let told = 0;
-  const progress = (done: number, total: number) => {
-    if (done < total && done - told < total / 100) return; // A message for every bundle would be thousands.
-    told = done;
-    tell({ kind: "progress", done, total });
+  const tell = (reply: Reply | Common) => {
+    const transfer = reply.kind === "sealed" ? [reply.submission.body.buffer] : [];
+    self.postMessage({ id, reply }, { transfer });
   };
-  answer(request, progress).then(tell, () => tell({ kind: "error" }));
+  answer(request, tell).then(tell, (error: unknown) => tell(refused(error)));
 });

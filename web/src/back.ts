@@ -1,24 +1,30 @@
-// The script of the return page: asks for eight words, has its worker look for what was sent with them, and says what
-// was found. What is typed lives in the controls only, and is wiped on leaving and when the page goes.
+// The script of the return page: asks for eight words, has its worker look for what was sent with them and for what was
+// answered, and says what was found; from there something can be added (adding.ts). What is typed lives in the controls
+// only, and is wiped on leaving and when the page goes.
 //
-// Contract with the tests: #words, radios `force` and `span`; data-testid = look, again, stop, back, near;
-// `[data-section]` is ask, looking, found, none or fault.
+// Contract with the tests: #words, radios `force` and `span`; data-testid = look, again, stop, back, near, earlier, add;
+// `[data-section]` is ask, looking, found, none or fault, or one of adding.ts.
 
 import forces from "virtual:forces";
+import { Adding } from "./adding.ts";
+import type { AddingSection } from "./adding.ts";
 import { Asker } from "./asker.ts";
+import { NOTHING, showFound } from "./back-view.ts";
+import type { Found } from "./back-view.ts";
 import type { Reply, Request } from "./back-worker.ts";
 import { startIdle } from "./idle.ts";
 import { todayUtc } from "./keys.ts";
 import { startLeave, startPrivacy } from "./leave.ts";
-import type { Place, Span } from "./look.ts";
+import type { Span } from "./look.ts";
+import type { Force } from "./questions.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
 import { TypedWords } from "./typed-words.ts";
 import type { Action } from "./view.ts";
-import { byId, clearError, showList, showSection, speakWords } from "./view.ts";
+import { byId, clearError, fill, showSection, speakWords } from "./view.ts";
 import { readWords } from "./words.ts";
 
-type Section = "ask" | "looking" | "found" | "none" | "fault";
+type Section = "ask" | "looking" | "found" | "none" | "fault" | AddingSection;
 
 const ACTIONS: Record<Section, readonly Action[]> = {
   ask: ["look"],
@@ -26,6 +32,21 @@ const ACTIONS: Record<Section, readonly Action[]> = {
   found: [],
   none: [],
   fault: ["again"],
+  add: ["continue"],
+  confirm: ["send"],
+  sending: [],
+  failed: ["again", "to-answers"],
+  added: [],
+};
+
+/** Where the link at the top leads from a section, and its words; nowhere from one that is not here. */
+const BACK: Partial<Record<Section, { readonly to: Section; readonly key: string }>> = {
+  found: { to: "ask", key: "back.other_words" },
+  none: { to: "ask", key: "back.other_words" },
+  fault: { to: "ask", key: "back.other_words" },
+  add: { to: "found", key: "form.back" },
+  confirm: { to: "add", key: "form.back" },
+  added: { to: "ask", key: "back.other_words" },
 };
 
 class Back {
@@ -35,57 +56,91 @@ class Back {
   #run = 0;
   #language: Language = document.documentElement.lang === "cy" ? "cy" : "en";
   #section: Section = "ask";
-  #places: readonly Place[] = [];
+  #found: Found = NOTHING;
+  /** What is said of the earlier answers that were asked for. */
+  #earlier: { readonly key: string; readonly number: number } | null = null;
   #percent: number | null = null;
   #fault = "line";
+  readonly #adding = new Adding({
+    language: () => this.#language,
+    force: () => this.#force,
+    asker: () => this.#asker,
+    show: (section) => this.#show(section),
+    arrived: () => {
+      this.#forget();
+      this.#typed.wipe();
+      this.#show("added");
+    },
+  });
 
   start(): void {
     document.addEventListener("click", (event) => this.#clicked(event));
     byId("form").addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#section === "ask") void this.#look();
+      if (this.#section === "add") this.#adding.act("continue");
     });
     byId("form").hidden = false;
     for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) button.hidden = false;
     this.#show("ask");
   }
 
-  /** Clears the words and what was found, and ends all work. */
+  /** Clears the words, what was found and what was added, and ends all work. */
   wipe(): void {
     this.#run += 1;
     this.#asker.stop();
     this.#typed.wipe();
-    this.#places = [];
-    for (const id of ["places", "found-text", "fault-text", "progress"]) byId(id).replaceChildren();
+    this.#clear();
+    for (const id of ["fault-text", "progress"]) byId(id).replaceChildren();
     clearError();
+  }
+
+  /** What was found and what was written, in the document and in the worker. */
+  #forget(): void {
+    this.#run += 1;
+    this.#clear();
+    this.#asker.ask({ kind: "forget" }).catch(() => undefined); // One that has ended has forgotten.
+  }
+
+  #clear(): void {
+    this.#found = NOTHING;
+    this.#earlier = null;
+    this.#adding.wipe();
+    for (const id of ["places", "states", "answers", "found-text", "earlier-said"]) byId(id).replaceChildren();
   }
 
   #chosen(name: string): string {
     return document.querySelector<HTMLInputElement>(`[name="${name}"]:checked`)?.value ?? "";
   }
 
-  #forceName(): string {
-    return forces.find(({ id }) => id === this.#chosen("force"))?.name[this.#language] ?? "";
+  /** The one that is chosen; it cannot be another than was looked at while what was found is shown. */
+  get #force(): Force {
+    const force = forces.find(({ id }) => id === this.#chosen("force")) ?? forces[0];
+    if (force === undefined) throw new Error("there is no force");
+    return force;
   }
 
   #show(section: Section): void {
     this.#section = section;
     this.#speak();
-    showSection(section, ACTIONS[section], section === "found" || section === "none" || section === "fault");
+    showSection(section, this.#actions(section), BACK[section] !== undefined);
+  }
+
+  #actions(section: Section): readonly Action[] {
+    const isCut = (section === "found" || section === "none") && this.#found.mail.faults.includes("line");
+    return isCut ? ["again"] : ACTIONS[section];
   }
 
   #speak(): void {
     const language = this.#language;
+    byId("back-text").dataset["t"] = BACK[this.#section]?.key ?? "form.back";
     speakWords(language, "back.title");
-    const many = this.#places.length !== 1;
-    const holes = { force: this.#forceName(), number: String(this.#places.length) };
-    byId("found-text").textContent = text(language, many ? "back.found_more" : "back.found_one", holes);
-    showList(
-      "places",
-      this.#places.map(({ year, index }) =>
-        text(language, "back.place_line", { year: String(year), index: String(index + 1) }),
-      ),
-    );
+    fill("force", this.#force.name[language]);
+    showFound(language, this.#force, this.#found);
+    this.#adding.speak();
+    const earlier = this.#earlier;
+    byId("earlier-said").textContent =
+      earlier === null ? "" : text(language, earlier.key, { number: String(earlier.number) });
     byId("fault-text").textContent = text(language, `back.fault_${this.#fault}`);
     byId("progress").textContent =
       this.#percent === null
@@ -112,13 +167,24 @@ class Back {
     if (focus !== undefined) byId(focus).focus();
     switch (target?.closest<HTMLElement>('[data-action]:not([type="submit"])')?.dataset["action"]) {
       case "again":
-        void this.#look();
+        if (this.#section === "failed") this.#adding.act("again");
+        else void this.#look();
         break;
       case "stop":
         this.#stop();
         break;
       case "back":
-        this.#show("ask");
+        this.#back();
+        break;
+      case "earlier":
+        void this.#lookEarlier();
+        break;
+      case "add":
+      case "to-answers":
+        this.#show("add");
+        break;
+      case "send":
+        this.#adding.act("send");
         break;
       case "support":
         byId("help").scrollIntoView({ block: "start" });
@@ -130,6 +196,7 @@ class Back {
   async #look(): Promise<void> {
     const words = this.#typed.take(readWords(this.#typed.value));
     if (words === null) return;
+    this.#clear();
     const run = (this.#run += 1);
     this.#percent = null;
     this.#show("looking");
@@ -146,13 +213,38 @@ class Back {
     }
     if (this.#run !== run) return;
     if (reply?.kind === "looked") {
-      this.#places = reply.places;
-      this.#show(reply.places.length > 0 ? "found" : "none");
+      this.#found = { places: reply.places, mail: reply.mail, span };
+      this.#show(reply.places.length + reply.mail.messages.length > 0 ? "found" : "none");
       return;
     }
     this.#fault = reply === null ? "device" : reply.kind === "fault" ? reply.fault : "line";
     if (reply === null) this.#renew();
     this.#show("fault");
+  }
+
+  /** Four other pages of answers, which the person asked for; nothing that is shown is taken away meanwhile. */
+  async #lookEarlier(): Promise<void> {
+    if (this.#earlier?.key === "back.earlier_wait") return;
+    const run = this.#run;
+    const before = this.#found.mail.messages.length;
+    this.#earlier = { key: "back.earlier_wait", number: 0 };
+    this.#speak();
+    const reply = await this.#asker.ask({ kind: "earlier" }).catch(() => null);
+    if (run !== this.#run) return;
+    if (reply?.kind === "mail") this.#found = { ...this.#found, mail: reply.mail };
+    const number = this.#found.mail.messages.length - before;
+    const key = reply?.kind !== "mail" ? "back.fault_device" : number > 0 ? "back.earlier_some" : "back.earlier_none";
+    this.#earlier = { key, number };
+    this.#speak();
+    // The button may be gone, and with it the focus.
+    if (!this.#found.mail.hasEarlier) byId("answers-title").focus();
+  }
+
+  /** Going back to the words forgets what they gave. */
+  #back(): void {
+    const to = BACK[this.#section]?.to ?? "ask";
+    if (to === "ask") this.#forget();
+    this.#show(to);
   }
 
   #stop(): void {

@@ -6,6 +6,7 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { bech32 } from "@scure/base";
 import type { VerifierKey } from "./note.ts";
 import { Forged, openNote, parseVerifierKey } from "./note.ts";
+import { canonical, date, integer, list, record, string } from "./shape.ts";
 
 export type IntakeKey = {
   readonly id: string;
@@ -27,6 +28,8 @@ export type Opened =
       readonly police_suspect: string | null;
       /** The key of the server's logs, under the log name. */
       readonly log: VerifierKey;
+      /** The keys that answers are signed with; none when the force does not answer. */
+      readonly replies: readonly VerifierKey[];
     }
   | { readonly ok: false; readonly why: "forged" | "expired"; readonly detail: string };
 
@@ -56,10 +59,10 @@ export function openDirectory(note: Uint8Array, force: string, root_key: string,
     return { ok: false, why: "expired", detail: `no intake key holds on ${today}` };
   }
   const { id, recipient } = intake;
-  const { contact, police_suspect, log } = directory;
+  const { contact, police_suspect, log, replies } = directory;
   const isOffered = contact.threshold >= 2 && contact.recipients.length <= SHARES_MAX;
   const key = { id, recipient, fingerprint: fingerprint(recipient) };
-  return { ok: true, key, contact: isOffered ? contact : null, police_suspect, log };
+  return { ok: true, key, contact: isOffered ? contact : null, police_suspect, log, replies };
 }
 
 /** The pinned key, which must be named as the root of this force. */
@@ -76,6 +79,7 @@ export function fingerprint(recipient: string): string {
 
 type Directory = {
   readonly log: VerifierKey;
+  readonly replies: readonly VerifierKey[];
   readonly valid_from: string;
   readonly valid_until: string;
   readonly intake: readonly Intake[];
@@ -88,25 +92,31 @@ type Intake = { readonly id: string; readonly recipient: string; readonly from: 
 /** Parses signed text; what does not have exactly the protocol's shape is refused, signed or not. */
 function parse(text: string, force: string): Directory {
   if (!text.startsWith(FIRST_LINE) || !text.endsWith("\n")) throw new Forged("the text is no directory of version 1");
-  const line = text.slice(FIRST_LINE.length, -1);
-  const json: unknown = JSON.parse(line);
-  if (JSON.stringify(json) !== line) throw new Forged("the directory is not canonical");
-  const object = record(json, "directory", MEMBERS);
+  const object = record(canonical(text.slice(FIRST_LINE.length, -1)), "directory", MEMBERS);
   if (object["force"] !== force) throw new Forged("the directory is of another force");
   integer(object["sequence"], Number.MAX_SAFE_INTEGER);
   const valid_from = date(object["valid_from"]);
   const valid_until = date(object["valid_until"]);
   if (valid_from >= valid_until) throw new Forged("the directory ends before it begins");
-  if (object["replies"] !== null) throw new Forged("a member is not yet in use");
   const log = parseVerifierKey(string(object["log"]));
   if (!/^[^/]+\/hafan$/.test(log.name)) throw new Forged("the log's key is not named as a log");
   const contact = parseContact(object["contact"]);
   const officers = verifierKeys(object["officers"], `hafan/${force}/officer-`);
+  const replies = parseReplies(object["replies"], force);
   const couriers = verifierKeys(object["couriers"], `hafan/${force}/courier-`);
   if (officers.length !== contact.recipients.length) throw new Forged("want one officer for each recipient");
-  checkOwn([log, ...officers, ...couriers]);
+  checkOwn([log, ...officers, ...replies, ...couriers]);
   const police_suspect = parsePoliceSuspect(object["police_suspect"], force);
-  return { valid_from, valid_until, intake: parseIntake(object["intake"]), contact, police_suspect, log };
+  return { valid_from, valid_until, intake: parseIntake(object["intake"]), contact, police_suspect, log, replies };
+}
+
+/** Null says that this force does not answer; a list has one key at least. */
+function parseReplies(value: unknown, force: string): VerifierKey[] {
+  if (value === null) return [];
+  const keys = verifierKeys(value, `hafan/${force}/replies-`);
+  if (keys.length === 0 || keys.length > REPLY_KEYS_MAX)
+    throw new Forged("want 1 to 8 keys that answers are signed with");
+  return keys;
 }
 
 /** Another force, by the grammar of its id. Whether the page knows it is the worker's to see. */
@@ -153,7 +163,7 @@ function verifierKeys(value: unknown, prefix: string): VerifierKey[] {
   for (const { name } of keys) {
     const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
     if (!/^[1-9][0-9]{0,4}$/.test(number) || Number(number) > KEY_NUMBER_MAX) {
-      throw new Forged("a key is not named as an officer's or a courier's of this force");
+      throw new Forged("a key is not named as one of this force's");
     }
   }
   return keys;
@@ -167,6 +177,7 @@ function checkOwn(keys: readonly VerifierKey[]): void {
 }
 
 const KEY_NUMBER_MAX = 65_535;
+const REPLY_KEYS_MAX = 8;
 /** As src/report has it. */
 const SHARES_MAX = 20;
 const DAY_MS = 86_400_000;
@@ -185,44 +196,6 @@ const MEMBERS = [
   "couriers",
   "police_suspect",
 ];
-
-function record(value: unknown, what: string, members: string[]): Record<string, unknown> {
-  if (
-    typeof value !== "object" ||
-    value === null ||
-    Array.isArray(value) ||
-    Object.keys(value).join() !== members.join()
-  ) {
-    throw new Forged(`the ${what} does not have the members wanted`);
-  }
-  return value as Record<string, unknown>;
-}
-
-function list(value: unknown): unknown[] {
-  if (!Array.isArray(value)) throw new Forged("a member of the directory is not a list");
-  return value;
-}
-
-function string(value: unknown): string {
-  if (typeof value !== "string") throw new Forged("a member of the directory is not text");
-  return value;
-}
-
-function integer(value: unknown, max: number): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0 || value > max) {
-    throw new Forged("a number of the directory is out of range");
-  }
-  return value;
-}
-
-/** YYYY-MM-DD, a day that there is. */
-function date(value: unknown): string {
-  const text = string(value);
-  const day =
-    /^\d{4}-\d{2}-\d{2}$/.test(text) && !text.startsWith("0000") ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== text) throw new Forged("a date is not one");
-  return text;
-}
 
 function daysOf(day: string): number {
   return Date.parse(`${day}T00:00:00Z`) / DAY_MS;

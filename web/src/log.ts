@@ -55,6 +55,9 @@ export function openCheckpoint(note: Uint8Array, force: string, year: number, lo
   return { force, year, size, root };
 }
 
+/** A log that was read: its checkpoint, and under its root the hash of each whole bundle. */
+export type Read = { readonly checkpoint: Checkpoint; readonly hashes: readonly Uint8Array[] };
+
 /**
  * Gives every entry (66 bytes) from `first` to the end to `visit`, after the bundle that it stands in was found under
  * the checkpoint's root. `first` is rounded down to a whole bundle. Throws `Altered`.
@@ -65,7 +68,7 @@ export async function readEntries(
   first: number,
   visit: (index: number, entry: Uint8Array) => void,
   progress: (done: number, total: number) => void,
-): Promise<void> {
+): Promise<Read> {
   const { size } = checkpoint;
   const whole = Math.floor(size / TILE_WIDTH);
   const from = Math.min(Math.floor(first / TILE_WIDTH), whole);
@@ -81,8 +84,9 @@ export async function readEntries(
     piece(get, at("entries", bundle, widthOf(bundle)), widthOf(bundle) * PREFIXED_SIZE_BYTES);
   // The last bundle, which no tile has a hash of, comes first: with it the root is known before anything is believed.
   const rest = size % TILE_WIDTH === 0 ? null : await load(whole);
-  if (rest !== null) hashes.push(rootOf(leavesOf(entriesOf(rest))));
-  if (!isSame(rootOf(hashes), checkpoint.root)) throw new Altered("the tiles do not have the checkpoint's root");
+  const behind = rest === null ? [] : [rootOf(leavesOf(entriesOf(rest)))];
+  if (!isSame(rootOf([...hashes, ...behind]), checkpoint.root))
+    throw new Altered("the tiles do not have the checkpoint's root");
 
   const loading: Promise<Uint8Array>[] = [];
   const ask = (bundle: number) => {
@@ -105,6 +109,25 @@ export async function readEntries(
     for (const [index, entry] of entries.entries()) visit(bundle * TILE_WIDTH + index, entry);
     progress(bundle + 1 - from, all - from);
   }
+  return { checkpoint, hashes };
+}
+
+/**
+ * The root that a log had when it had `size` leaves, at most as many as it was read with. Asks for one bundle when it
+ * ended within one. Throws `Altered`.
+ */
+export async function rootAt(get: Get, { checkpoint, hashes }: Read, size: number): Promise<Uint8Array> {
+  const whole = Math.floor(size / TILE_WIDTH);
+  if (size > checkpoint.size) throw new Altered(`the log has ${checkpoint.size} leaves, want ${size}`);
+  if (size % TILE_WIDTH === 0) return rootOf(hashes.slice(0, whole));
+  const width = Math.min(checkpoint.size - whole * TILE_WIDTH, TILE_WIDTH);
+  const bytes = await piece(get, addressesOf(checkpoint)("entries", whole, width), width * PREFIXED_SIZE_BYTES);
+  const leaves = leavesOf(entriesOf(bytes));
+  // Under the root that was read: what is given now must be what was given before.
+  const expected = hashes[whole];
+  const found = expected === undefined ? rootOf([...hashes, rootOf(leaves)]) : rootOf(leaves);
+  if (!isSame(found, expected ?? checkpoint.root)) throw new Altered(`bundle ${whole} is not the one under the root`);
+  return rootOf([...hashes.slice(0, whole), rootOf(leaves.slice(0, size % TILE_WIDTH))]);
 }
 
 /** C2SP tlog-tiles: `tile/L/N` and, where it is not full, `tile/L/N.p/W`; N in groups of three digits. */
@@ -158,6 +181,6 @@ function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
   return row[0] ?? sha256(new Uint8Array(0));
 }
 
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
+export function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -39,8 +39,37 @@ export function parseVerifierKey(text: string): VerifierKey {
   return key;
 }
 
-function keyId({ name, point }: VerifierKey): string {
-  return bytesToHex(sha256(concatBytes(utf8ToBytes(`${name}\n`), Uint8Array.of(1), point)).subarray(0, 4));
+/** `kind` is 1 for notes and 4 for cosignatures. */
+function keyId({ name, point }: VerifierKey, kind = 1): string {
+  return bytesToHex(sha256(concatBytes(utf8ToBytes(`${name}\n`), Uint8Array.of(kind), point)).subarray(0, 4));
+}
+
+const DAY_S = 86_400n;
+
+/** What somebody cosigned: the note that they saw, and the beginning of the day, in seconds since 1970. */
+export type Cosigned = { readonly note: Uint8Array; readonly time_s: number };
+
+/**
+ * Opens the last line of a cosigned checkpoint (C2SP tlog-cosignature, `cosignature/v1`) by one of these keys; the note
+ * before it is its log's, and still to be opened. Throws `Forged`.
+ */
+export function openCosignature(cosigned: Uint8Array, keys: readonly VerifierKey[]): Cosigned {
+  const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(cosigned);
+  const line = /^([^]*\n)\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(whole);
+  const [, note = "", name = "", base64 = ""] = line ?? [];
+  const bytes = fromBase64(base64);
+  if (bytes.length !== 76) throw new Forged(`the cosignature is ${bytes.length} bytes, want 76`);
+  const id = bytesToHex(bytes.subarray(0, 4));
+  const key = keys.find((one) => one.name === name && keyId(one, 4) === id);
+  if (key === undefined) throw new Forged("want a cosignature by a key asked for");
+  const time = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(4);
+  const text = note.slice(0, note.lastIndexOf("\n\n") + 1);
+  const signed = utf8ToBytes(`cosignature/v1\ntime ${time}\n${text}`);
+  if (!ed25519.verify(bytes.subarray(12), signed, key.point, { zip215: false })) {
+    throw new Forged("the cosignature does not hold");
+  }
+  if (time % DAY_S !== 0n) throw new Forged("the cosignature's time is not a day's beginning");
+  return { note: utf8ToBytes(note), time_s: Number(time) };
 }
 
 /** Throws `Forged` for text that would be written otherwise. */

@@ -16,6 +16,9 @@ export class Unreadable extends Error {}
 /** Throws `Unreadable`. Dates, names of files and digests are made by this site's own code and not looked at again. */
 export function check(report: Report): void {
   code(report.question_set, "question_set");
+  if ((report.adds_to !== null) !== (report.route === "addition")) {
+    throw new Unreadable("adds_to: an addition has it, and nothing else");
+  }
   few(report.answers, ANSWERS_MAX, "answers");
   few(report.people, PEOPLE_MAX, "people");
   few(report.files, FILES_MAX, "files");

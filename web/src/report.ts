@@ -31,7 +31,8 @@ export type Person = {
 export type Draft = {
   readonly question_set: string;
   readonly language: Language;
-  readonly route: Route;
+  /** `addition`: to what was sent before with the same words. */
+  readonly route: Route | "addition";
   readonly force: string;
   readonly promise: { readonly id: string; readonly text: string };
   /** The day on this device, YYYY-MM-DD. */
@@ -43,6 +44,7 @@ export type Draft = {
   /** What answers are sealed to, `age1pq1…`; null without words. */
   readonly mailbox: string | null;
   readonly thread: string;
+  /** The thread of what this adds to. */
   readonly adds_to: string | null;
 };
 

@@ -21,7 +21,9 @@ export type Action =
   | "load"
   | "delete-ask"
   | "delete"
-  | "stay";
+  | "stay"
+  | "earlier"
+  | "add";
 
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);

@@ -8,7 +8,10 @@ export const sha256 = (...parts) =>
     .update(Buffer.concat(parts.map((part) => Buffer.from(part))))
     .digest();
 
-/** An Ed25519 key under a C2SP name: `vkey`, `note(text)` signed, and the same key `as` another name. */
+/**
+ * An Ed25519 key under a C2SP name: `vkey`, `note(text)` signed, the same key `as` another name, and `cosign(checkpoint)`: a
+ * log's own note with a line more (C2SP tlog-cosignature).
+ */
 export function signer(name) {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const raw = Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url");
@@ -22,7 +25,23 @@ function named(name, key, privateKey) {
     const signature = Buffer.concat([id, sign(null, Buffer.from(text), privateKey)]).toString("base64");
     return Buffer.from(`${text}\n\u2014 ${name} ${signature}\n`);
   };
-  return { name, vkey, note, as: (other) => named(other, key, privateKey) };
+  const cosign = (checkpoint, time_s) => {
+    const time = Buffer.alloc(8);
+    time.writeBigUInt64BE(BigInt(time_s));
+    const text = checkpoint.toString().slice(0, checkpoint.toString().lastIndexOf("\n\n") + 1);
+    const signature = sign(null, Buffer.from(`cosignature/v1\ntime ${time_s}\n${text}`), privateKey);
+    const id = sha256(`${name}\n`, [4], key.subarray(1)).subarray(0, 4);
+    const line = `\u2014 ${name} ${Buffer.concat([id, time, signature]).toString("base64")}\n`;
+    return Buffer.concat([checkpoint, Buffer.from(line)]);
+  };
+  return { name, vkey, note, cosign, as: (other) => named(other, key, privateKey) };
+}
+
+/** The checkpoint of a log with these entries; `by` is the log's signer, under the log name. */
+export function checkpointOf(by, { force = "btp", year = 2026, entries = [] }) {
+  const origin = `${by.name}/${force}/${year}`;
+  const root = mth(entries.map((entry) => sha256([0], entry))).toString("base64");
+  return by.as(origin).note(`${origin}\n${entries.length}\n${root}\n`);
 }
 
 /** RFC 6962 section 2.1: split at the largest power of two below the size. */
@@ -49,10 +68,8 @@ export const strangersEntry = (number) => entryOf(sha256(`h ${number}`), sha256(
 /** The files of a log by their addresses; `by` is the log's signer, under the log name. */
 export function makeLog(by, { force = "btp", year = 2026, entries }) {
   const leaves = entries.map((entry) => sha256([0], entry));
-  const origin = `${by.name}/${force}/${year}`;
   const at = `/log/${force}/${year}`;
-  const text = `${origin}\n${entries.length}\n${mth(leaves).toString("base64")}\n`;
-  const files = new Map([[`${at}/checkpoint`, by.as(origin).note(text)]]);
+  const files = new Map([[`${at}/checkpoint`, checkpointOf(by, { force, year, entries })]]);
   const put = (level, pieces) => {
     for (let from = 0; from < pieces.length; from += 256) {
       const piece = pieces.slice(from, from + 256);

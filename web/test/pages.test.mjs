@@ -8,7 +8,7 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { HtmlValidate, StaticConfigLoader } from "html-validate";
 import { build } from "../build/build.mjs";
-import { forcesDir, readForces, readStrings, readSupport, webDir } from "../build/content.mjs";
+import { forcesDir, readForces, readStrings, readSupport, readWords, webDir } from "../build/content.mjs";
 import { PLAIN_PAGES } from "../build/pages.mjs";
 import { isStale, staleLines } from "../build/stale.mjs";
 import { unreviewedWelsh } from "../build/unreviewed.mjs";
@@ -126,6 +126,24 @@ test("the first view of a start page is at most 60 kB on the line, the form with
       assert.ok(form <= 150_000, `${id} ${lang} form: ${form} bytes`);
     }
   }
+});
+
+test("the way back, with answers and additions and its worker, is at most 120 kB on the line", () => {
+  for (const { id } of forces) {
+    for (const lang of ["en", "cy"]) {
+      const address = at(id, lang, "return");
+      const back = weight(address, (name) => /^\/assets\/look-/.test(name));
+      assert.ok(back > weight(address), "the worker is counted");
+      assert.ok(back <= 120_000, `${id} ${lang} return: ${back} bytes`);
+    }
+  }
+});
+
+test("the words of a way back are in the script that reads them, and not in its worker", () => {
+  const script = (name) => page(Object.keys(files).find((address) => address.startsWith(`/assets/${name}-`)));
+  const words = readWords().slice(0, 200);
+  assert.ok(script("back").includes(words));
+  assert.ok(!script("look").includes(words));
 });
 
 test("each force's promise stands on its pages with its version", () => {

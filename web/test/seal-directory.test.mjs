@@ -6,6 +6,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { webDir } from "../build/content.mjs";
 import { load } from "./load.mjs";
+import { signer } from "./log.mjs";
 
 const directoryDir = join(webDir, "..", "tests", "vectors", "directory");
 const directoryVectors = readdirSync(directoryDir)
@@ -72,3 +73,51 @@ for (const { name, root, note } of directoryVectors.filter(({ expect }) => expec
     assert.equal(opened.police_suspect, police_suspect);
   });
 }
+
+test("the keys that answers are signed with: none, or one to eight, named as this force's and each its own", async () => {
+  const { openDirectory } = await load("directory.ts");
+  const { note } = directoryVectors.find(({ name }) => name === "ok.txt");
+  const [first, json] = note.toString().split("\n");
+  const root = signer("hafan/btp/root");
+  const opened = (replies, changes = {}) =>
+    openDirectory(
+      root.note(`${first}\n${JSON.stringify({ ...JSON.parse(json), replies, ...changes })}\n`),
+      "btp",
+      root.vkey,
+      "2026-12-22",
+    );
+  const key = (number, force = "btp") => signer(`hafan/${force}/replies-${number}`).vkey;
+  const keys = [1, 2, 3, 4, 5, 6, 7, 65_535].map((number) => key(number));
+  assert.deepEqual(opened(null).replies, []);
+  for (const few of [keys.slice(0, 1), keys]) {
+    assert.deepEqual(
+      opened(few).replies.map(({ name }) => name),
+      few.map((vkey) => vkey.split("+")[0]),
+    );
+  }
+  const { officers, couriers, log } = JSON.parse(json);
+  const renamed = (vkey, name) => vkey.replace(/^[^+]+/, name); // Its key ID is then that of another name.
+  for (const wrong of [
+    [],
+    "",
+    {},
+    [null],
+    [...keys, key(8)],
+    [key(0)],
+    [key("01")],
+    [key(65_536)],
+    [key(1, "merseyside")],
+    [keys[0], keys[0]],
+    [key(1), key(1)],
+    [officers[0]],
+    [couriers[0]],
+    [log],
+    [renamed(keys[0], "hafan/btp/replies-9")],
+  ]) {
+    assert.equal(opened(wrong).why, "forged", JSON.stringify(wrong));
+  }
+  const both = signer("hafan/btp/courier-9");
+  const couriers_too = { couriers: [both.vkey] };
+  assert.equal(opened([both.as("hafan/btp/replies-1").vkey], couriers_too).why, "forged");
+  assert.equal(opened([key(1)], couriers_too).ok, true);
+});

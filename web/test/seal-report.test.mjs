@@ -152,6 +152,8 @@ const faults = {
   "a person that there is not": (wrong) => (wrong.answers[3].person = 6),
   "person zero": (wrong) => (wrong.answers[3].person = 0),
   "a part of a person that there is not": (wrong) => (wrong.answers[5].parts[0].person = 7),
+  "an addition to nothing": (wrong) => (wrong.route = "addition"),
+  "what adds, and is no addition": (wrong) => (wrong.adds_to = "AAAAAAAAAAAAAAAAAAAAAA"),
   "half a person": (wrong) => (wrong.answers[3].person = 1.5),
   "257 answers": (wrong) => (wrong.answers = Array.from({ length: 257 }, () => wrong.answers[6])),
   "65 parts": (wrong) => (wrong.answers[0].parts = Array.from({ length: 65 }, () => wrong.answers[0].parts[0])),

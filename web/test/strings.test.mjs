@@ -328,8 +328,9 @@ test("nobody who reports for another is told to question them", () => {
 });
 
 test("pictures of anyone under 18 are asked for nowhere, and telling is offered instead", () => {
-  for (const key of ["q.e2.p1", "q.panel.film.p2"]) {
-    assert.match(strings[key].en, /naked or sexual/);
-    assert.match(strings[key].en, /under 18, do not send it: tell us it exists/);
+  const all = readStrings();
+  for (const key of ["q.e2.p1", "q.panel.film.p2", "back.add_files_1"]) {
+    assert.match(all[key].en, /naked or sexual/);
+    assert.match(all[key].en, /under 18, do not send it: tell us it exists/);
   }
 });

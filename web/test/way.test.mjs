@@ -1,18 +1,19 @@
 // The words of a way back: drawn fairly, read forgivingly, and what they give, against other programs' results.
 
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { Decrypter, Encrypter } from "age-encryption";
+import { argon2id } from "@noble/hashes/argon2.js";
 import { bech32 } from "@scure/base";
 import { readWords as readList, webDir } from "../build/content.mjs";
 import { load } from "./load.mjs";
 
 const list = readList().split(" ");
 const { drawWords, nearWords, readWords, WORDS } = await load("words.ts");
-const { wayOf, tagOf, tagDigest } = await load("way.ts");
+const { wayOf, tagOf, tagDigest, wipeWay } = await load("way.ts");
 const vectors = JSON.parse(readFileSync(join(webDir, "..", "tests", "vectors", "words", "derived.json"), "utf8")).ways;
 
 test("eight words of the list, from the whole of it", () => {
@@ -121,6 +122,22 @@ test("what words give is what argon2-cffi and Python's hmac give", async () => {
   }
 });
 
+test("the key of pages and the X25519 half are what Node's own HKDF and SHAKE256 give, and can be wiped", async () => {
+  for (const { words, force, mail_seed } of vectors) {
+    const way = await wayOf(words, force);
+    const salt = createHash("sha256").update(`hafan/words/v1/${force}`).digest().subarray(0, 16);
+    const root = argon2id(Buffer.from(words), salt, { m: 19_456, t: 2, p: 1, dkLen: 32 });
+    const pages = hkdfSync("sha256", root, Buffer.alloc(0), "hafan/words/v1/pages", 32);
+    assert.deepEqual(Buffer.from(way.pages), Buffer.from(pages));
+    const shake = createHash("shake256", { outputLength: 96 }).update(Buffer.from(mail_seed, "hex")).digest();
+    assert.deepEqual(Buffer.from(way.mail.secret), shake.subarray(64));
+    const recipient = Buffer.from(bech32.fromWords(bech32.decode(way.recipient, false).words));
+    assert.deepEqual(Buffer.from(way.mail.point), recipient.subarray(-32));
+    wipeWay(way);
+    for (const secret of [way.tag, way.pages, way.mail.secret]) assert.ok(secret.every((byte) => byte === 0));
+  }
+});
+
 test("what is sealed to the recipient of a way is opened by its identity", async () => {
   const way = await wayOf(eight, "btp");
   const encrypter = new Encrypter();
@@ -155,7 +172,7 @@ test("a report sent with words carries recipient and thread, and τ is theirs; w
   const salted = Buffer.concat([Buffer.from("hafan/blob/v1\0"), body.subarray(0, 16), inner]);
   assert.equal(h, createHash("sha256").update(salted).digest("hex"));
 
-  const added = await open((await sealed({ ...draft, adds_to: way.thread }, way)).body);
+  const added = await open((await sealed({ ...draft, route: "addition", adds_to: way.thread }, way)).body);
   assert.equal(added.adds_to, way.thread);
   assert.equal(added.thread, draft.thread);
   assert.equal(added.mailbox, way.recipient);

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use xtask::binaries::{BINARIES_DIR_VARIABLE, cargo, target_dir};
-use xtask::process::run as run_command;
-use xtask::tools;
+use xtask::process::{guarded, run as run_command};
+use xtask::{root, tools};
 
 /// What can be measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -20,6 +20,8 @@ pub(crate) enum Name {
     Log,
     /// Listing 1,000 reports, against the bare primitives; large payloads, against the programs age and rage
     Open,
+    /// Coming back with words in a browser, against fetching and hashing the same bytes there
+    Words,
 }
 
 /// The version of rage that opening is measured against.
@@ -32,6 +34,7 @@ impl Name {
             Self::Seal => "seal",
             Self::Log => "log",
             Self::Open => "open",
+            Self::Words => "words",
         }
     }
 }
@@ -43,9 +46,13 @@ impl Name {
 pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
     let names = match name {
         Some(name) => vec![name],
-        None => vec![Name::Intake, Name::Seal, Name::Log, Name::Open],
+        None => vec![Name::Intake, Name::Seal, Name::Log, Name::Open, Name::Words],
     };
     for name in names {
+        if matches!(name, Name::Words) {
+            measure_words(json)?;
+            continue;
+        }
         let mut command = cargo();
         command.args([
             "bench",
@@ -65,6 +72,18 @@ pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
         run_command(&format!("bench {}", name.target()), &mut command)?;
     }
     Ok(())
+}
+
+/// Runs the browser's own measurement.
+fn measure_words(json: bool) -> Result<()> {
+    tools::ensure(&[tools::NODE, tools::BROWSER])?;
+    tools::npm_ci()?;
+    let mut measure = guarded("node");
+    measure.current_dir(root()).arg("tests/browser/words.mjs");
+    if json {
+        measure.arg("--json");
+    }
+    run_command("bench words", &mut measure)
 }
 
 /// Fetches age and rage, and builds the officers' tool as optimised as the benchmark.

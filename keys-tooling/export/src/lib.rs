@@ -13,4 +13,5 @@ pub mod rows;
 pub mod sheet;
 pub mod table;
 pub mod text;
+pub mod thread;
 pub mod words;

@@ -67,6 +67,8 @@ pub struct Place<'a> {
     pub year: u16,
     /// Its leaf in that log.
     pub index: u64,
+    /// What officers call the report that it adds to, where that is known.
+    pub adds_to: Option<&'a str>,
 }
 
 /// Everything that a report says, in order. Headings and marks are in `language`; what was asked and answered stays in
@@ -143,9 +145,21 @@ fn push_about<'a>(
     );
     fact(words::CONTACT, contact(report, language));
     if let Some(thread) = &report.adds_to {
-        let earlier = words::EARLIER.of(language);
-        fact(words::ADDS_TO, format!("{earlier} {thread}"));
+        let (report, earlier) = (words::REPORT.of(language), words::EARLIER.of(language));
+        let known = place
+            .adds_to
+            .map(|reference| format!("{report} {reference}"));
+        fact(
+            words::ADDS_TO,
+            known.unwrap_or_else(|| format!("{earlier} {thread}")),
+        );
     }
+    let way = if report.mailbox.is_some() {
+        words::WAY_BACK
+    } else {
+        words::NO_WAY_BACK
+    };
+    fact(words::ANSWERS, way.of(language).to_owned());
     fact(words::QUESTIONS, report.question_set.clone());
     fact(
         words::KEY,

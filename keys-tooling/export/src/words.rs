@@ -3,7 +3,7 @@
 //! What a person told is never translated: only headings, marks and names of flags are here. The Welsh is unreviewed.
 
 use hafan_record::ReasonCode;
-use hafan_report::{Basis, Language, Metadata, Role, Route};
+use hafan_report::{Basis, Language, MessageState, Metadata, Role, Route};
 
 /// The two languages of one phrase.
 #[derive(Clone, Copy)]
@@ -52,6 +52,13 @@ pub(crate) const BY_DEVICE: Phrase = phrase(
 pub(crate) const ADDS_TO: Phrase = phrase("Adds to", "Yn ychwanegu at");
 pub(crate) const EARLIER: Phrase =
     phrase("an earlier report, thread", "adroddiad cynharach, edefyn");
+pub(crate) const ANSWERS: Phrase = phrase("Can be answered", "Gellir ei ateb");
+pub(crate) const WAY_BACK: Phrase = phrase(
+    "yes, in writing: sent with words",
+    "gellir, yn ysgrifenedig: anfonwyd gyda geiriau",
+);
+pub(crate) const NO_WAY_BACK: Phrase =
+    phrase("no: sent without words", "na ellir: anfonwyd heb eiriau");
 pub(crate) const CONTACT: Phrase = phrase("Sealed contact", "Cyswllt dan sêl");
 pub(crate) const PROMISE: Phrase = phrase(
     "The promise shown before sending",
@@ -167,6 +174,10 @@ pub const fn route(route: Route, language: Language) -> &'static str {
         Route::Other => phrase("about someone else", "am rywun arall"),
         Route::Witness => phrase("as a witness", "fel tyst"),
         Route::Work => phrase("as part of their work", "fel rhan o'u gwaith"),
+        Route::Addition => phrase(
+            "adding to what they sent before",
+            "yn ychwanegu at yr hyn a anfonwyd ganddynt o'r blaen",
+        ),
     }
     .of(language)
 }
@@ -266,6 +277,36 @@ pub const fn reason(code: ReasonCode, language: Language) -> &'static str {
     match language {
         Language::English => code.meaning(),
         Language::Welsh => welsh,
+    }
+}
+
+pub(crate) const TOLD_TO_THEM: Phrase =
+    phrase("What was told to them", "Yr hyn a ddywedwyd wrthynt");
+pub(crate) const IN_OUTBOX: Phrase = phrase("in the outbox", "yn y blwch allan");
+pub(crate) const GIVEN_OUT: Phrase = phrase("given out on", "rhyddhawyd ar");
+pub(crate) const NO_WORDS: Phrase =
+    phrase("the words cannot be shown", "ni ellir dangos y geiriau");
+
+/// What a message tells.
+#[must_use]
+pub const fn message_state(state: MessageState, language: Language) -> &'static str {
+    match state {
+        MessageState::Collected => phrase(
+            "told that it was collected",
+            "dywedwyd ei fod wedi'i gasglu",
+        ),
+        MessageState::Read => phrase("told that it was read", "dywedwyd ei fod wedi'i ddarllen"),
+        MessageState::Replied => phrase("answered", "atebwyd"),
+    }
+    .of(language)
+}
+
+/// How many reports and messages a thread has.
+#[must_use]
+pub fn thread(additions: usize, messages: usize, language: Language) -> String {
+    match language {
+        Language::English => format!("Additions: {additions}. Messages to the person: {messages}."),
+        Language::Welsh => format!("Ychwanegiadau: {additions}. Negeseuon i'r person: {messages}."),
     }
 }
 
@@ -376,7 +417,7 @@ mod tests {
     #[test]
     fn the_name_of_every_fact_leaves_room_before_its_value() {
         let facts = [
-            FORCE, ROUTE, LANGUAGE, WRITTEN_ON, CONTACT, ADDS_TO, QUESTIONS, KEY, LOG,
+            FORCE, ROUTE, LANGUAGE, WRITTEN_ON, CONTACT, ADDS_TO, ANSWERS, QUESTIONS, KEY, LOG,
         ];
         for fact in facts {
             for language in [Language::English, Language::Welsh] {

@@ -16,6 +16,7 @@ use crate::files::{self, Access};
 use crate::keyring::today;
 use crate::keys::{self, made};
 use crate::passphrase::{CHARACTERS_MIN, Passphrases};
+use crate::replies::{self, REPLIES};
 use crate::tty::{must_type, show, tell};
 use crate::vault::{BUNDLES, DIRECTORY, FORCE, INTAKE, OFFICERS, ROOT, TREE};
 use crate::weeks::Week;
@@ -129,9 +130,15 @@ fn fill(
     let about = "They let a courier fetch sealed reports and open none. Nobody types anything.";
     step(3, "The courier keys", about, passphrases);
     let couriers = make_couriers(&args.force, args.couriers)?;
-    let about = "One a week; each is sealed to every officer. Nobody types anything.";
-    step(4, "The weekly intake keys", about, passphrases);
+    let about = "One a week for reports, and one that signs answers; each is sealed to every officer. Nobody types anything.";
+    step(
+        4,
+        "The weekly intake keys, and the key for answers",
+        about,
+        passphrases,
+    );
     let intake = make_intake(args, &recipients, places)?;
+    let replies = make_reply_key(&args.force, &recipients, places)?;
     let about = "The directory is signed, and everything gets its name at once.";
     step(5, "The directory and the record", about, passphrases);
     let (Some(first), Some(last)) = (intake.first(), intake.last()) else {
@@ -149,6 +156,7 @@ fn fill(
             recipients,
         },
         officers,
+        replies: vec![replies],
         couriers: couriers.iter().map(|c| c.verifier.clone()).collect(),
         police_suspect: args.police_suspect.clone(),
     };
@@ -237,6 +245,18 @@ fn make_intake(
         counted(args.weeks.into(), "intake key")
     ));
     Ok(intake)
+}
+
+fn make_reply_key(
+    force: &Force,
+    officers: &[Recipient],
+    places: &Places,
+) -> Result<Verifier, Failure> {
+    let (verifier, sealed) = replies::key::new(force, 1, officers)?;
+    let path = places.vault_partial.join(REPLIES).join("replies-1.age");
+    put(&path, &sealed, Access::Owner)?;
+    say("  made: the key for answers");
+    Ok(verifier)
 }
 
 fn write_all(
@@ -336,7 +356,7 @@ impl Places {
             files::remove_dir_if_there(&self.vault_partial)?;
         }
         files::create_dir(&self.vault_partial)?;
-        for part in [OFFICERS, INTAKE, BUNDLES] {
+        for part in [OFFICERS, INTAKE, BUNDLES, REPLIES] {
             files::create_dir(&self.vault_partial.join(part))?;
         }
         Ok(())

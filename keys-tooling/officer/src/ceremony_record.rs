@@ -80,6 +80,10 @@ impl Record {
             keys.push(key("Officer, to open", name.clone(), recipient.as_str()));
             keys.push(key("Officer, to sign", name.clone(), &officer.to_string()));
         }
+        for reply in &contents.replies {
+            let name = reply.name().to_owned();
+            keys.push(key("Answers, to sign", name, &reply.to_string()));
+        }
         for intake in &contents.intake {
             keys.push(key(
                 "Intake key",

@@ -6,6 +6,7 @@ pub(crate) mod keys;
 mod places;
 pub(crate) mod reader;
 pub(crate) mod record;
+pub(crate) mod replies;
 
 use std::path::PathBuf;
 
@@ -49,7 +50,7 @@ pub(crate) enum Verb {
     /// Write one report out as an evidence package.
     #[command(after_help = export::EXPORT)]
     Export(export::Export),
-    /// Verify bundles from the courier and take them into the vault. Opens no report.
+    /// Verify bundles from the courier and take them into the vault. Shows no report.
     #[command(after_help = IMPORT)]
     Import(Import),
     /// Show one line for each report in the vault.
@@ -67,9 +68,18 @@ pub(crate) enum Verb {
     /// The access record: who opened what, and why.
     #[command(subcommand)]
     Record(record::Record),
+    /// Answer the person who sent a report, if they took words.
+    #[command(after_help = replies::REPLY)]
+    Reply(replies::Reply),
+    /// What goes back to people who took words.
+    #[command(subcommand)]
+    Replies(replies::Replies),
     /// Destroy the key of a week, and so make its reports unreadable for ever.
     #[command(after_help = keys::RETIRE)]
     Retire(keys::Retire),
+    /// Show a report, what was added to it and what was answered, on one sheet.
+    #[command(after_help = replies::THREAD)]
+    Thread(replies::Thread),
 }
 
 const CEREMONY: &str = "Example:
@@ -129,6 +139,7 @@ Takes bundles in by year and leaf, whatever their order on the line, if they are
 Checks every signature, that nothing was withheld, left out or rewritten since the last bundle, and each sealed report against the log. Only then does it take anything in, all at once.
 The access record says who took which bundle in, so it asks for the passphrase of an officer.
 A missing or damaged report is named, the rest is taken in, and the exit code is 1.
+Each new report is then opened in memory, once, to see whether its writer took words: who did is told that it was collected, with the next replies export. That too is in the access record, and nothing of a report is shown or kept.
 The same bundle again changes nothing, and neither does one that begins earlier: what was missing before is filled in, and what is new is added.";
 
 #[derive(Args)]

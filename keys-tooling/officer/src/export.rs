@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Export) -> Result<ExitCode, Failure> {
             week: &week,
             year: held.year,
             index: held.index,
+            adds_to: None,
         },
         h: Hex32::from(&held.h),
         imported_on: held.imported_on,

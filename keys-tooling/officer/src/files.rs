@@ -52,6 +52,15 @@ pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
+/// Makes a folder, mode 0700, if it is not there yet.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    match create_dir(path) {
+        Ok(()) => sync_dir(parent(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Syncs the names in a folder.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

@@ -15,6 +15,7 @@ use crate::files::{self, Access};
 use crate::keyring::{Keyring, is_retired, today, unlock};
 use crate::keys::{self, give_out, made, must_be_free};
 use crate::passphrase::Passphrases;
+use crate::replies;
 use crate::rotate;
 use crate::tty::show;
 use crate::vault::{DIRECTORY, SMALL_SIZE_BYTES_MAX, Vault, damaged};
@@ -43,12 +44,26 @@ pub(crate) fn run(args: &Issue) -> Result<ExitCode, Failure> {
         Some(path) => Some(add_courier(path, &mut contents)?),
         None => None,
     };
+    let reply_key = if args.new_reply_key {
+        Some(replies::key::add(&vault, &mut contents)?)
+    } else {
+        None
+    };
     let next = publish(&vault, &root, &keys, contents, &args.signing.out)?;
+    if reply_key.is_some() {
+        replies::key::destroy_older(&vault, before)?;
+    }
     let mut text = summary(next.contents(), &args.signing.out);
     if let (Some(name), Some(path)) = (courier, &args.add_courier) {
         text.push_str(&format!(
             "The key of {name} is {}: it goes to the courier's machine and nowhere else.\n",
             path.display()
+        ));
+    }
+    if let (Some(name), Some(key)) = (reply_key, next.reply_key()) {
+        let words = Fingerprint::of(&key.to_string()).words();
+        text.push_str(&format!(
+            "Answers are signed by {name} from now on:\n  {words}\n"
         ));
     }
     for key in next
@@ -215,11 +230,11 @@ fn wanted(args: &Issue, before: &Contents) -> Result<Contents, Failure> {
     }
     let is_asked =
         args.add_weeks > 0 || args.police_suspect.is_some() || args.add_courier.is_some();
-    if !is_asked && args.remove_courier.is_none() {
+    if !is_asked && args.remove_courier.is_none() && !args.new_reply_key {
         return Err(Failure::new(
             Kind::Usage,
             "nothing was asked to be changed",
-            "give --add-weeks W, --police-suspect FORCE, --add-courier FILE or --remove-courier NAME",
+            "give --add-weeks W, --police-suspect FORCE, --add-courier FILE, --remove-courier NAME or --new-reply-key",
         ));
     }
     // Whether it would be sound is told before any key is made.

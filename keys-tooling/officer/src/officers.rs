@@ -52,7 +52,7 @@ fn add(args: &Add) -> Result<ExitCode, Failure> {
     )?;
     let passphrases = Passphrases::from(signing.who.passphrases.passphrase_file.as_deref())?;
     let keys = Keyring::unlock(&vault, &signing.who.officer, &passphrases)?;
-    must_open_all(&keys)?;
+    must_open_all(&vault, &keys)?;
     let root = unlock_root(&vault, &signing.root, &passphrases)?;
     let number = next_number(&vault, before);
     if passphrases.are_typed() {
@@ -70,7 +70,7 @@ fn add(args: &Add) -> Result<ExitCode, Failure> {
     say(&format!("  made: the key of officer-{number}"));
     contents.contact.recipients.push(officer.recipient.clone());
     contents.officers.push(officer.verifier.clone());
-    rewrap(&keys, &contents.contact.recipients)?;
+    rewrap(&vault, &keys, &contents.contact.recipients)?;
     let next = publish(&vault, &root, &keys, contents, &signing.out)?;
     show(&format!(
         "officer-{number} can open every report whose key is in the vault. Write this into the book of the ceremony:\n  \
@@ -96,7 +96,7 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
     let (contents, leaver) = without(args, before)?;
     let passphrases = Passphrases::from(signing.who.passphrases.passphrase_file.as_deref())?;
     let keys = Keyring::unlock(&vault, &signing.who.officer, &passphrases)?;
-    must_open_all(&keys)?;
+    must_open_all(&vault, &keys)?;
     let root = unlock_root(&vault, &signing.root, &passphrases)?;
     tell(&consequences(args, &vault, &keys)?);
     if !args.yes {
@@ -113,7 +113,7 @@ fn remove(args: &Remove) -> Result<ExitCode, Failure> {
         keys.signer(),
         Event::OfficerRemoved { number, vkey },
     )?;
-    rewrap(&keys, &contents.contact.recipients)?;
+    rewrap(&vault, &keys, &contents.contact.recipients)?;
     let locked = vault.path(OFFICERS).join(format!("{}.age", args.leaver));
     if locked.exists() {
         destroy::file(&locked).map_err(|e| Failure::write(&locked, e))?;
@@ -208,7 +208,8 @@ fn consequences(args: &Remove, vault: &Vault, keys: &Keyring) -> Result<String, 
     let mut words = format!(
         "\n{officer} leaves. Every intake key is wrapped anew without {officer}, and their key in the vault is destroyed.\n\
          What this cannot take back: what {officer} read, and any copy that {officer} made of the vault or of intake keys and \
-         opens with a copy of their own key. If that is likely, retire the weeks concerned.\n"
+         opens with a copy of their own key. If that is likely, retire the weeks concerned, and make a new key for answers (directory \
+         issue --new-reply-key).\n"
     );
     if left.contacts > 0 {
         words.push_str(&format!(

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Kind, print, say};
 use crate::keyring::{Keyring, Opened};
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
+use crate::replies::tell_read;
 use crate::state::State;
 use crate::vault::{Held, Vault};
 
@@ -32,6 +33,11 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
     if let Err(why) = mark_read(&vault, held) {
         say(&format!("note: this report stays marked as new: {why}"));
     }
+    if let Err(why) = tell_read(&vault, &keys, held, &opened) {
+        say(&format!(
+            "note: the person is not told that this was read. Read it again to tell them: {why}"
+        ));
+    }
     if args.json {
         let json = opened.report.encode();
         // Strict UTF-8 by construction; a terminal is not what this form is for.
@@ -41,7 +47,7 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
         )))?;
     } else {
         let language = args.headings.language();
-        let blocks = blocks(&opened, held, &reference.to_string(), language);
+        let blocks = blocks(&opened, held, &reference.to_string(), None, language);
         print(&Zeroizing::new(rows::print(&blocks, columns())))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -75,11 +81,13 @@ pub(crate) fn mark_read(vault: &Vault, held: &Held) -> Result<(), Failure> {
     State::open(vault)?.mark_read(&held.h)
 }
 
-/// All that is shown of a report, made visible: headings in `language`, and what was asked and answered in its own.
+/// All that is shown of a report, made visible: headings in `language`, and what was asked and answered in its own. `adds_to`
+/// is the reference of what it adds to, where that is known.
 pub(crate) fn blocks(
     opened: &Opened,
     held: &Held,
     reference: &str,
+    adds_to: Option<&str>,
     language: Language,
 ) -> Vec<Block> {
     let place = Place {
@@ -87,6 +95,7 @@ pub(crate) fn blocks(
         week: &opened.week.id(),
         year: held.year,
         index: held.index,
+        adds_to,
     };
     rows::blocks(&sheet(&opened.report, &place, language))
 }

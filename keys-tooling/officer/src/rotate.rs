@@ -12,6 +12,7 @@ use crate::failure::{Failure, Kind, say};
 use crate::files::{self, Access};
 use crate::keyring::Keyring;
 use crate::keys::{self, seal_to};
+use crate::replies;
 use crate::vault::{INTAKE, Vault};
 use crate::weeks::Week;
 
@@ -30,15 +31,15 @@ pub(crate) fn add_week(
     Ok(key)
 }
 
-/// Checks that this officer can open every intake key: only then is anything begun that wraps them anew.
-pub(crate) fn must_open_all(keys: &Keyring) -> Result<(), Failure> {
+/// Checks that this officer can open every intake key, the key for answers and what was answered: only then is anything begun that wraps them anew.
+pub(crate) fn must_open_all(vault: &Vault, keys: &Keyring) -> Result<(), Failure> {
     let locked: Vec<String> = keys
         .secrets()?
         .into_iter()
         .filter_map(|(week, _, identity)| identity.is_none().then(|| week.id()))
         .collect();
     if locked.is_empty() {
-        return Ok(());
+        return replies::must_open_all(vault, keys);
     }
     Err(Failure::new(
         Kind::No,
@@ -51,8 +52,8 @@ pub(crate) fn must_open_all(keys: &Keyring) -> Result<(), Failure> {
     ))
 }
 
-/// Wraps every intake key of the vault to exactly these officers.
-pub(crate) fn rewrap(keys: &Keyring, officers: &[Recipient]) -> Result<(), Failure> {
+/// Wraps every intake key of the vault, the key for answers and what was answered to exactly these officers.
+pub(crate) fn rewrap(vault: &Vault, keys: &Keyring, officers: &[Recipient]) -> Result<(), Failure> {
     let secrets = keys.secrets()?;
     let mut count: u64 = 0;
     for (_, path, identity) in &secrets {
@@ -71,5 +72,5 @@ pub(crate) fn rewrap(keys: &Keyring, officers: &[Recipient]) -> Result<(), Failu
         "  wrapped anew: {}",
         crate::failure::counted(count, "intake key")
     ));
-    Ok(())
+    replies::rewrap(vault, keys, officers)
 }

@@ -4,6 +4,7 @@
 //! force  root.vkey  directory        which force, its root key, the newest directory issued here
 //! officers/officer-1.age  .pub       an officer's identity under a passphrase, and its recipient
 //! intake/2026-W48.age  .retired      an intake key, sealed to every officer; that it was destroyed, and when
+//! replies/                           the key for answers, what was told, and pages on their way: replies/mod.rs
 //! contact-shares/<h>/                shares of a sealed contact, sealed again to an officer's successor
 //! bundles/2026-0-128/                what one bundle brought: its parts, drops.json, submissions by h
 //! tree.json                          how far each log has come; names the bundles that count
@@ -64,6 +65,9 @@ pub(crate) struct Brought {
     pub(crate) imported_on: Date,
     pub(crate) drops: Vec<BroughtDrop>,
     pub(crate) findings: Vec<BroughtFinding>,
+    /// The leaves that stand for pages of answers which this vault made.
+    #[serde(default)]
+    pub(crate) pages: Vec<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,6 +84,9 @@ pub(crate) struct BroughtFinding {
     pub(crate) index: u64,
     pub(crate) h: String,
     pub(crate) why: String,
+    /// Whether it is a page of answers that this vault did not make; else a report may be missing.
+    #[serde(default)]
+    pub(crate) is_page: bool,
 }
 
 /// One sealed report in the vault.

@@ -162,6 +162,9 @@ pub enum FindingKind {
     /// A kind of leaf that this version does not know how to check.
     #[error("of a kind that this version of hafan-keys does not know")]
     Kind,
+    /// A page of answers that is not one of the vault's own: no report is missing.
+    #[error("a page of answers that this vault did not make")]
+    Page,
     /// The submission's size is not that of any.
     #[error("its submission has a size that none can have")]
     Size,
@@ -201,6 +204,7 @@ pub struct VerifiedBundle<R> {
     again: Vec<VerifiedDrop>,
     findings: Vec<Finding>,
     decoys: u64,
+    pages: Vec<u64>,
     from: R,
 }
 
@@ -259,6 +263,12 @@ impl<R> VerifiedBundle<R> {
     pub const fn decoys(&self) -> u64 {
         self.decoys
     }
+
+    /// The indices of those new leaves that stand for pages of answers which the vault made, in order.
+    #[must_use]
+    pub fn pages(&self) -> &[u64] {
+        &self.pages
+    }
 }
 
 impl<R: Read + Seek> VerifiedBundle<R> {
@@ -305,6 +315,9 @@ pub fn check_submission(bytes: &[u8], h: &Digest, t: &TagDigest) -> Result<(), F
 /// vault keeps them; it is asked only when the bundle begins before the vault's end, and what it gives
 /// has to lead to the roots in the vault's tree.
 ///
+/// `is_own_page` says whether the vault made the page of answers with this `h` and `t`: one that it did not make is a
+/// [`Finding`].
+///
 /// The directory's date and sequence do not matter for a bundle that brings no new leaf.
 ///
 /// # Errors
@@ -315,6 +328,7 @@ pub fn verify<R: Read + Seek>(
     vault: &VaultTree,
     root: &Verifier,
     validity: Validity,
+    is_own_page: impl Fn(&Digest, &TagDigest) -> bool,
     mut history: impl FnMut(BundleName) -> io::Result<Vec<u8>>,
 ) -> Result<VerifiedBundle<R>, BundleError> {
     let (mut head, mut blobs) = BundleReader::open(&mut from)?;
@@ -333,7 +347,7 @@ pub fn verify<R: Read + Seek>(
     }
     let ends = (&before, &checkpoint);
     let frontier = overlap::grow(vault, name, &head.entries, ends, &mut history)?;
-    let leaves = classify(name, &head)?;
+    let mut leaves = classify(name, &head, is_own_page)?;
     let mut open = Matching::begin(leaves.open, leaves.findings);
     while let Some(blob) = blobs.next_blob()? {
         open.take(blob, &mut blobs)?;
@@ -358,6 +372,7 @@ pub fn verify<R: Read + Seek>(
         let note = head.checkpoint.clone();
         tree = vault.grown(year, frontier, note, import, directory.sequence());
     }
+    leaves.pages.retain(|index| *index >= size);
     let decoys = leaves.decoys.iter().filter(|index| **index >= size).count();
     Ok(VerifiedBundle {
         name,
@@ -369,6 +384,7 @@ pub fn verify<R: Read + Seek>(
         again,
         findings,
         decoys: u64::try_from(decoys).unwrap_or(u64::MAX),
+        pages: leaves.pages,
         from,
     })
 }

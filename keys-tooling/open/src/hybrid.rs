@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bech32::Hrp;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+use hafan_envelope::reply::{VIEW_TAG_SIZE_BYTES, view_tag};
 use hafan_seal::Recipient;
 use hafan_seal::hybrid::{
     ENCAPSULATED_SIZE_BYTES, ML_KEM_CIPHERTEXT_SIZE_BYTES, RECIPIENT_SIZE_BYTES,
@@ -90,6 +91,16 @@ impl Identity {
             *to = *from;
         }
         Recipient::from_bytes(bytes).expect("a generated key is reduced and of full order")
+    }
+
+    /// The tag that a record has which was sealed to this identity, `ct_x` being its share; `None` for a share of low order,
+    /// with which nothing is sealed. One X25519 and one SHA-256.
+    #[must_use]
+    pub fn view_tag(&self, ct_x: &[u8; 32]) -> Option<[u8; VIEW_TAG_SIZE_BYTES]> {
+        let keys = self.keys();
+        let ss_x = keys.x25519.diffie_hellman(&PublicKey::from(*ct_x));
+        ss_x.was_contributory()
+            .then(|| view_tag(ss_x.as_bytes(), ct_x, keys.public.as_bytes()))
     }
 
     /// Gives HPKE's shared secret.

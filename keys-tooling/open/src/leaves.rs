@@ -33,15 +33,22 @@ pub(crate) struct Leaves {
     pub(crate) findings: Vec<Finding>,
     /// Their indices.
     pub(crate) decoys: Vec<u64>,
+    /// The indices of the pages of answers that the vault made.
+    pub(crate) pages: Vec<u64>,
 }
 
-/// Tells decoys from what has to have a submission.
-pub(crate) fn classify(name: BundleName, head: &Head) -> Result<Leaves, BundleError> {
+/// Tells decoys and the vault's own pages of answers from what has to have a submission.
+pub(crate) fn classify(
+    name: BundleName,
+    head: &Head,
+    is_own_page: impl Fn(&Digest, &TagDigest) -> bool,
+) -> Result<Leaves, BundleError> {
     let epochs = parse_epochs(&head.epochs, name)?;
     let mut leaves = Leaves {
         open: Vec::new(),
         findings: Vec::new(),
         decoys: Vec::new(),
+        pages: Vec::new(),
     };
     let mut entries = head.entries.chunks_exact(ENTRY_SIZE_BYTES);
     for (first, count, seed) in epochs {
@@ -49,17 +56,17 @@ pub(crate) fn classify(name: BundleName, head: &Head) -> Result<Leaves, BundleEr
             let index = first.saturating_add(u64::from(position));
             let entry =
                 Entry::parse(bytes).map_err(|source| BundleError::Entry { index, source })?;
-            if entry.kind != EntryKind::Drop {
-                let h = Digest(entry.h);
-                leaves.findings.push(Finding {
-                    index,
-                    h,
-                    kind: FindingKind::Kind,
-                });
-            } else if entry == decoy(&seed, position) {
-                leaves.decoys.push(index);
-            } else {
-                leaves.open.push(OpenLeaf { index, entry });
+            let (h, t) = (Digest(entry.h), TagDigest(entry.t));
+            let mut find = |kind| leaves.findings.push(Finding { index, h, kind });
+            match entry.kind {
+                EntryKind::Drop if entry == decoy(&seed, position) => leaves.decoys.push(index),
+                EntryKind::Drop => leaves.open.push(OpenLeaf { index, entry }),
+                EntryKind::ReplyPage if is_own_page(&h, &t) => leaves.pages.push(index),
+                EntryKind::ReplyPage => find(FindingKind::Page),
+                EntryKind::Access
+                | EntryKind::Directory
+                | EntryKind::Release
+                | EntryKind::Tombstone => find(FindingKind::Kind),
             }
         }
     }

@@ -15,6 +15,7 @@ mod identity;
 mod leaves;
 mod overlap;
 pub mod quorum;
+pub mod reply;
 pub mod shamir;
 mod stream;
 mod threads;

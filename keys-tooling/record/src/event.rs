@@ -1,6 +1,4 @@
-//! What can be recorded, and why it was done: a closed list of events and a closed list of reasons.
-//!
-//! Must never hold a word of a report: words are those that the officer typed, one short line.
+//! What can be recorded: a closed list of events. Must never hold a word of a report.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +6,7 @@ use std::str::FromStr;
 use hafan_envelope::submission::Digest;
 use serde::{Deserialize, Serialize};
 
-/// The most characters that an officer may add to a reason.
-pub const WORDS_CHARACTERS_MAX: usize = 300;
+use crate::reason::Reason;
 
 /// 32 bytes, written as 64 lower-case hexadecimal characters: a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,212 +58,6 @@ impl TryFrom<String> for Hex32 {
 impl From<Hex32> for String {
     fn from(hex32: Hex32) -> Self {
         hex32.to_string()
-    }
-}
-
-/// Why an officer opens, exports or asks: a closed list, so that it can be counted and cannot say too much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReasonCode {
-    /// The first look at a report that came in.
-    FirstReading,
-    /// Someone may be in danger now.
-    Safeguarding,
-    /// Work on an investigation.
-    Investigation,
-    /// Disclosure to the prosecution or a court.
-    Disclosure,
-    /// The person who reported asked for it.
-    Asked,
-    /// A supervisor's review.
-    Review,
-    /// An inspection or audit.
-    Audit,
-    /// A test or exercise, with reports made for it.
-    Exercise,
-    /// None of these; words are needed.
-    Other,
-}
-
-impl ReasonCode {
-    /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 9] = [
-        Self::FirstReading,
-        Self::Safeguarding,
-        Self::Investigation,
-        Self::Disclosure,
-        Self::Asked,
-        Self::Review,
-        Self::Audit,
-        Self::Exercise,
-        Self::Other,
-    ];
-
-    /// As it is typed and written.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstReading => "first-reading",
-            Self::Safeguarding => "safeguarding",
-            Self::Investigation => "investigation",
-            Self::Disclosure => "disclosure",
-            Self::Asked => "asked",
-            Self::Review => "review",
-            Self::Audit => "audit",
-            Self::Exercise => "exercise",
-            Self::Other => "other",
-        }
-    }
-
-    /// What it means, for the person who chooses.
-    #[must_use]
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::FirstReading => "the first look at a report that came in",
-            Self::Safeguarding => "someone may be in danger now",
-            Self::Investigation => "work on an investigation",
-            Self::Disclosure => "disclosure to the prosecution or a court",
-            Self::Asked => "the person who reported asked for it",
-            Self::Review => "a supervisor's review",
-            Self::Audit => "an inspection or audit",
-            Self::Exercise => "a test or exercise, with reports made for it",
-            Self::Other => "none of these; say in words which",
-        }
-    }
-}
-
-impl fmt::Display for ReasonCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ReasonCode {
-    type Err = ReasonError;
-
-    fn from_str(text: &str) -> Result<Self, ReasonError> {
-        let found = Self::ALL.into_iter().find(|code| code.as_str() == text);
-        found.ok_or(ReasonError::Code)
-    }
-}
-
-/// What the officer adds to a reason: one line of 1 to [`WORDS_CHARACTERS_MAX`] characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Words(String);
-
-/// Why a reason is not one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReasonError {
-    /// Not on the closed list.
-    #[error("that is not one of the reasons")]
-    Code,
-    /// Too long.
-    #[error("the words of a reason are {found} characters, want at most {WORDS_CHARACTERS_MAX}")]
-    Long {
-        /// How many there are.
-        found: usize,
-    },
-    /// Blank, or with a line end or another control character.
-    #[error("the words of a reason are one line that is not blank and has no control character")]
-    Form,
-    /// `other` says nothing without words.
-    #[error("the reason 'other' needs words")]
-    Needed,
-}
-
-impl Words {
-    /// As they were typed.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Words {
-    type Err = ReasonError;
-
-    fn from_str(text: &str) -> Result<Self, ReasonError> {
-        let found = text.chars().count();
-        if found > WORDS_CHARACTERS_MAX {
-            return Err(ReasonError::Long { found });
-        }
-        if text.trim().is_empty()
-            || text
-                .chars()
-                .any(|c| c.is_control() || "\u{2028}\u{2029}".contains(c))
-        {
-            return Err(ReasonError::Form);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for Words {
-    type Error = ReasonError;
-
-    fn try_from(text: String) -> Result<Self, ReasonError> {
-        text.parse()
-    }
-}
-
-impl From<Words> for String {
-    fn from(words: Words) -> Self {
-        words.0
-    }
-}
-
-/// A reason, and what the officer added to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, try_from = "ReasonJson", into = "ReasonJson")]
-pub struct Reason {
-    code: ReasonCode,
-    words: Option<Words>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReasonJson {
-    code: ReasonCode,
-    words: Option<Words>,
-}
-
-impl Reason {
-    /// A reason from the list, with words or without.
-    ///
-    /// # Errors
-    /// [`ReasonError::Needed`] for `other` without words.
-    pub fn new(code: ReasonCode, words: Option<Words>) -> Result<Self, ReasonError> {
-        if code == ReasonCode::Other && words.is_none() {
-            return Err(ReasonError::Needed);
-        }
-        Ok(Self { code, words })
-    }
-
-    /// Which of the list.
-    #[must_use]
-    pub const fn code(&self) -> ReasonCode {
-        self.code
-    }
-
-    /// What was added.
-    #[must_use]
-    pub const fn words(&self) -> Option<&Words> {
-        self.words.as_ref()
-    }
-}
-
-impl TryFrom<ReasonJson> for Reason {
-    type Error = ReasonError;
-
-    fn try_from(json: ReasonJson) -> Result<Self, ReasonError> {
-        Self::new(json.code, json.words)
-    }
-}
-
-impl From<Reason> for ReasonJson {
-    fn from(Reason { code, words }: Reason) -> Self {
-        Self { code, words }
     }
 }
 
@@ -381,6 +172,40 @@ pub enum Event {
         /// SHA-256 of the note.
         note: Hex32,
     },
+    /// Reports that came were opened to see whether there is a way back to the people who sent them.
+    Collected {
+        /// How many.
+        reports: u64,
+        /// SHA-256 of the vault's `tree.json`.
+        tree: Hex32,
+    },
+    /// An officer answered somebody who has words.
+    Replied {
+        /// The report that was answered.
+        report: Hex32,
+        /// In which language.
+        language: AnswerLanguage,
+        /// SHA-256 of the answer's text.
+        text: Hex32,
+    },
+    /// Pages of answers were written out.
+    RepliesExported {
+        /// How many messages are on them.
+        records: u64,
+        /// `h` of each page.
+        pages: Vec<Hex32>,
+    },
+}
+
+/// The language that an answer is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnswerLanguage {
+    /// English.
+    #[serde(rename = "en")]
+    English,
+    /// Welsh.
+    #[serde(rename = "cy")]
+    Welsh,
 }
 
 impl Event {
@@ -401,6 +226,9 @@ impl Event {
             Self::Retired { .. } => "retired",
             Self::Imported { .. } => "imported",
             Self::DirectoryIssued { .. } => "directory-issued",
+            Self::Collected { .. } => "collected",
+            Self::Replied { .. } => "replied",
+            Self::RepliesExported { .. } => "replies-exported",
         }
     }
 
@@ -413,14 +241,17 @@ impl Event {
             | Self::ContactRequested { report, .. }
             | Self::ContactApproved { report, .. }
             | Self::ContactOpened { report, .. }
-            | Self::ShareResealed { report, .. } => Some(*report),
+            | Self::ShareResealed { report, .. }
+            | Self::Replied { report, .. } => Some(*report),
             Self::Listed { .. }
             | Self::Rotated { .. }
             | Self::OfficerAdded { .. }
             | Self::OfficerRemoved { .. }
             | Self::Retired { .. }
             | Self::Imported { .. }
-            | Self::DirectoryIssued { .. } => None,
+            | Self::DirectoryIssued { .. }
+            | Self::Collected { .. }
+            | Self::RepliesExported { .. } => None,
         }
     }
 
@@ -440,7 +271,10 @@ impl Event {
             | Self::OfficerRemoved { .. }
             | Self::Retired { .. }
             | Self::Imported { .. }
-            | Self::DirectoryIssued { .. } => None,
+            | Self::DirectoryIssued { .. }
+            | Self::Collected { .. }
+            | Self::Replied { .. }
+            | Self::RepliesExported { .. } => None,
         }
     }
 }

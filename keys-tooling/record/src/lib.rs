@@ -14,19 +14,18 @@ mod finding;
 mod head;
 mod material;
 mod officers;
+mod reason;
 mod record;
 mod statement;
 mod verify;
 
 pub use dsse::{LINE_SIZE_BYTES_MAX, PAYLOAD_TYPE, pae};
-pub use event::{
-    Event, Hex32, Hex32Error, Reason, ReasonCode, ReasonError, WORDS_CHARACTERS_MAX, WeekId,
-    WeekIdError, Words,
-};
+pub use event::{AnswerLanguage, Event, Hex32, Hex32Error, WeekId, WeekIdError};
 pub use finding::{Finding, Notice};
 pub use head::{Head, HeadError, origin};
 pub use material::{Material, MaterialError};
 pub use officers::{Officers, OfficersError};
+pub use reason::{Reason, ReasonCode, ReasonError, WORDS_CHARACTERS_MAX, Words};
 pub use record::{Appended, Context, Place, Record, RecordError};
 pub use statement::{Entry, EntryError, PREDICATE_TYPE};
 pub use verify::{KnownHead, Verification, verify};

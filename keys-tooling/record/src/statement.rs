@@ -225,8 +225,11 @@ fn subject(event: &Event) -> (String, DigestJson) {
         | Event::ContactRequested { report, .. }
         | Event::ContactApproved { report, .. }
         | Event::ContactOpened { report, .. }
-        | Event::ShareResealed { report, .. } => ("report".to_owned(), DigestJson::H(*report)),
-        Event::Listed { tree, .. } => ("vault".to_owned(), DigestJson::Sha256(*tree)),
+        | Event::ShareResealed { report, .. }
+        | Event::Replied { report, .. } => ("report".to_owned(), DigestJson::H(*report)),
+        Event::Listed { tree, .. } | Event::Collected { tree, .. } => {
+            ("vault".to_owned(), DigestJson::Sha256(*tree))
+        }
         Event::Rotated { first, last } => {
             let name = format!("weeks {first} to {last}");
             let digest = Hex32::sha256(name.as_bytes());
@@ -249,6 +252,11 @@ fn subject(event: &Event) -> (String, DigestJson) {
         ),
         Event::DirectoryIssued { sequence, note } => {
             (format!("directory {sequence}"), DigestJson::Sha256(*note))
+        }
+        Event::RepliesExported { pages, .. } => {
+            let all: Vec<u8> = pages.iter().flat_map(|page| page.0).collect();
+            let digest = DigestJson::Sha256(Hex32::sha256(&all));
+            ("pages of answers".to_owned(), digest)
         }
     }
 }

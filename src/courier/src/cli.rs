@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use hafan_directory::Force;
 
-const ABOUT: &str = "Carries sealed reports from the server to a removable medium.
+const ABOUT: &str =
+    "Carries sealed reports from the server to a removable medium, and sealed answers back.
 
 Verifies all that it carries and can open none of it.";
 
@@ -23,6 +24,13 @@ const PULL: &str = "Example:
 Writes one bundle, bundle-YEAR-FIRST-LAST.tar, with what is new since the last time (two when the year has turned), and remembers beside it what was carried. Use the same medium, or a copy of all of its files, each time.
 An interrupted run leaves nothing that looks like a bundle: run it again.";
 
+const PUSH: &str = "Example:
+  hafan-courier push --server https://reports.example.org --force btp \\
+      --key courier-1.key --in /media/stick
+
+Brings every page of answers in the folder, replies-*.page as hafan-keys replies export wrote them, to the server. A page that is there already is not brought twice: after a line that dropped, run it again.
+The pages stay on the medium; delete them once all were brought.";
+
 #[derive(Parser)]
 #[command(name = "hafan-courier", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -35,6 +43,31 @@ pub(crate) enum Verb {
     /// Fetch what is new, verify it, and write it as a bundle.
     #[command(after_help = PULL)]
     Pull(PullArgs),
+    /// Bring pages of sealed answers to the server.
+    #[command(after_help = PUSH)]
+    Push(PushArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct PushArgs {
+    /// The server's address: https and a name.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+    /// The force, such as btp.
+    #[arg(long)]
+    pub(crate) force: Force,
+    /// The courier's key, a file of mode 0600.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The folder that holds the pages.
+    #[arg(long = "in", value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// Allow plain HTTP to another machine than this one.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

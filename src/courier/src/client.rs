@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hafan_directory::request::{self, Target};
 use hafan_tlog::Signer;
 use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -25,6 +25,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time without a byte of the body.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest answer to something that was put: a problem in words.
+const PROBLEM_SIZE_BYTES_MAX: usize = 64 * 1024;
+
 /// Whether plain HTTP to other machines is allowed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PlainHttp {
@@ -35,7 +38,26 @@ pub(crate) enum PlainHttp {
 /// A client of one server.
 pub(crate) struct Client {
     base: String,
-    http: HyperClient<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// How the server came to hold what was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is durable since now.
+    Created,
+    /// It was there before.
+    Already,
+}
+
+/// One request, as it is sent again when the line drops.
+struct Asked<'a> {
+    method: Method,
+    path: &'a str,
+    access: Access<'a>,
+    /// The media type and bytes of the body, when there is one.
+    body: Option<(&'static str, Bytes)>,
+    answer_size_max: usize,
 }
 
 /// Whether a request carries the courier's signature.
@@ -114,10 +136,45 @@ impl Client {
         size_max: usize,
         access: Access<'_>,
     ) -> Result<Option<Bytes>, Failure> {
+        let asked = Asked {
+            method: Method::GET,
+            path,
+            access,
+            body: None,
+            answer_size_max: size_max,
+        };
+        let (status, bytes) = self.ask(&asked).await?;
+        Ok((status == StatusCode::OK).then_some(bytes))
+    }
+
+    /// Puts `body` at `path`, signed by the courier, until the server says that it is durable.
+    pub(crate) async fn put(
+        &self,
+        path: &str,
+        media_type: &'static str,
+        body: Bytes,
+        key: &Signer,
+    ) -> Result<Put, Failure> {
+        let asked = Asked {
+            method: Method::PUT,
+            path,
+            access: Access::Courier(key),
+            body: Some((media_type, body)),
+            answer_size_max: PROBLEM_SIZE_BYTES_MAX,
+        };
+        match self.ask(&asked).await?.0 {
+            StatusCode::CREATED => Ok(Put::Created),
+            StatusCode::OK => Ok(Put::Already),
+            status => Err(self.answered(path, status)),
+        }
+    }
+
+    /// Asks, and again when the line drops or the server is busy; gives what it said: done, or no such thing.
+    async fn ask(&self, asked: &Asked<'_>) -> Result<(StatusCode, Bytes), Failure> {
         let mut wait = BACKOFF_FIRST;
         let mut tries = 1;
         loop {
-            match self.try_get(path, size_max, access).await {
+            match self.try_ask(asked).await {
                 Ok(found) => return Ok(found),
                 Err(TryError::Final(failure)) => return Err(failure),
                 Err(TryError::Again(failure, _)) if tries == TRIES => return Err(failure),
@@ -130,13 +187,13 @@ impl Client {
         }
     }
 
-    async fn try_get(
-        &self,
-        path: &str,
-        size_max: usize,
-        access: Access<'_>,
-    ) -> Result<Option<Bytes>, TryError> {
-        let request = self.request(path, access).map_err(TryError::Final)?;
+    async fn try_ask(&self, asked: &Asked<'_>) -> Result<(StatusCode, Bytes), TryError> {
+        let Asked {
+            path,
+            answer_size_max,
+            ..
+        } = asked;
+        let request = self.request(asked).map_err(TryError::Final)?;
         let answer = tokio::time::timeout(HEAD_TIMEOUT, self.http.request(request)).await;
         let answer = match answer {
             Ok(Ok(answer)) => answer,
@@ -145,15 +202,17 @@ impl Client {
         };
         let status = answer.status();
         let said = retry_after(answer.headers());
-        let body = read_body(answer.into_body(), size_max).await;
+        let body = read_body(answer.into_body(), *answer_size_max).await;
         match status {
-            StatusCode::OK => body.map(Some).map_err(|cut| match cut {
-                Cut::TooLong => TryError::Final(Failure::unbelievable(format!(
-                    "the answer to {path} is over {size_max} bytes"
-                ))),
-                Cut::Line => TryError::Again(self.unreachable(), None),
-            }),
-            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK | StatusCode::CREATED => {
+                body.map(|body| (status, body)).map_err(|cut| match cut {
+                    Cut::TooLong => TryError::Final(Failure::unbelievable(format!(
+                        "the answer to {path} is over {answer_size_max} bytes"
+                    ))),
+                    Cut::Line => TryError::Again(self.unreachable(), None),
+                })
+            }
+            StatusCode::NOT_FOUND => Ok((status, Bytes::new())),
             StatusCode::UNAUTHORIZED => Err(TryError::Final(refused(path, body.ok().as_ref()))),
             _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(TryError::Again(self.answered(path, status), said))
@@ -162,15 +221,16 @@ impl Client {
         }
     }
 
-    fn request(&self, path: &str, access: Access<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
+    fn request(&self, asked: &Asked<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+        let path = asked.path;
         let mut request = Request::builder()
-            .method(Method::GET)
+            .method(&asked.method)
             .uri(format!("{}{path}", self.base))
             .header(http::header::USER_AGENT, "hafan-courier");
-        if let Access::Courier(signer) = access {
+        if let Access::Courier(signer) = asked.access {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));
             let target = Target {
-                method: "GET",
+                method: asked.method.as_str(),
                 path,
                 query,
             };
@@ -181,8 +241,13 @@ impl Client {
                 request = request.header(name, value);
             }
         }
+        let mut body = Bytes::new();
+        if let Some((media_type, bytes)) = &asked.body {
+            request = request.header(http::header::CONTENT_TYPE, *media_type);
+            body = bytes.clone();
+        }
         request
-            .body(Empty::new())
+            .body(Full::new(body))
             .map_err(|e| self.unsendable().because(e))
     }
 

@@ -1,4 +1,4 @@
-//! `hafan-courier`: carries sealed reports from the server to a removable medium.
+//! `hafan-courier`: carries sealed reports from the server to a removable medium, and sealed answers back.
 //!
 //! Verifies everything that it carries and can open none of it. Must never hold a key that opens a
 //! report; holds one key, which signs its requests. Does not trust the server.
@@ -10,6 +10,7 @@ mod failure;
 mod keyfile;
 mod progress;
 mod pull;
+mod push;
 mod state;
 
 use std::io::{self, Write as _};
@@ -17,18 +18,20 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, PullArgs, Verb};
-use crate::client::{Client, PlainHttp};
+use crate::cli::{Cli, PullArgs, PushArgs, Verb};
+use crate::client::{Client, PlainHttp, Put};
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 use crate::pull::{Pull, Written};
+use crate::push::{Push, Pushed};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Cli {
-        verb: Verb::Pull(args),
-    } = Cli::parse();
-    match pull(&args).await {
+    let done = match &Cli::parse().verb {
+        Verb::Pull(args) => pull(args).await,
+        Verb::Push(args) => push(args).await,
+    };
+    match done {
         Ok(code) => code,
         Err(failure) => {
             // Where nobody can be told, the exit code still says it.
@@ -46,13 +49,8 @@ async fn pull(args: &PullArgs) -> Result<ExitCode, Failure> {
             "put in the medium, or make the folder",
         ));
     }
-    let plain = if args.allow_http {
-        PlainHttp::Allowed
-    } else {
-        PlainHttp::LoopbackOnly
-    };
     let pull = Pull {
-        client: Client::new(&args.server, plain)?,
+        client: Client::new(&args.server, plain_http(args.allow_http))?,
         key: keyfile::read(&args.key, &args.force)?,
         force: args.force.clone(),
         root: keyfile::verifier(&args.root)?,
@@ -66,18 +64,82 @@ async fn pull(args: &PullArgs) -> Result<ExitCode, Failure> {
     } else {
         as_text(&written)
     };
-    match io::stdout().write_all(report.as_bytes()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Failure::write("standard output".as_ref(), e));
-        }
-        Ok(()) | Err(_) => {}
-    }
+    print(&report)?;
     let whole = written.iter().all(|bundle| bundle.missing.is_empty());
     Ok(if whole {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(1)
     })
+}
+
+async fn push(args: &PushArgs) -> Result<ExitCode, Failure> {
+    if !args.from.is_dir() {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{} is no folder", args.from.display()),
+            "put in the medium that hafan-keys replies export wrote to",
+        ));
+    }
+    let push = Push {
+        client: Client::new(&args.server, plain_http(args.allow_http))?,
+        key: keyfile::read(&args.key, &args.force)?,
+        force: args.force.clone(),
+        from: &args.from,
+        progress: Progress::for_person(),
+    };
+    let pushed = push.run().await?;
+    print(&if args.json {
+        pushed_json(&pushed)
+    } else {
+        pushed_text(&pushed)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn plain_http(is_allowed: bool) -> PlainHttp {
+    if is_allowed {
+        PlainHttp::Allowed
+    } else {
+        PlainHttp::LoopbackOnly
+    }
+}
+
+fn print(report: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(report.as_bytes()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::write("standard output".as_ref(), e))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn pushed_text(pushed: &[Pushed]) -> String {
+    if pushed.is_empty() {
+        return "There is no page of answers in the folder: nothing was brought.\n".to_owned();
+    }
+    let lines = pushed.iter().map(|page| {
+        let how = match page.put {
+            Put::Created => "brought",
+            Put::Already => "was there already",
+        };
+        format!("{}  {how}\n", page.path.display())
+    });
+    lines.collect()
+}
+
+fn pushed_json(pushed: &[Pushed]) -> String {
+    let pages: Vec<serde_json::Value> = pushed
+        .iter()
+        .map(|Pushed { path, h, put }| {
+            serde_json::json!({
+                "path": path.display().to_string(),
+                "h": h.to_string(),
+                "new": *put == Put::Created,
+            })
+        })
+        .collect();
+    format!("{}\n", serde_json::json!({ "pages": pages }))
 }
 
 fn as_text(written: &[Written]) -> String {
@@ -88,10 +150,11 @@ fn as_text(written: &[Written]) -> String {
     for bundle in written {
         let leaves = bundle.name.last.saturating_sub(bundle.name.first);
         text.push_str(&format!(
-            "{}\n  {leaves} leaves. Reports: {}. Decoys: {}. Missing: {}.\n",
+            "{}\n  {leaves} leaves. Reports: {}. Decoys: {}. Pages of answers: {}. Missing: {}.\n",
             bundle.path.display(),
             bundle.drops,
             bundle.decoys,
+            bundle.pages,
             bundle.missing.len()
         ));
         for missing in &bundle.missing {
@@ -122,6 +185,7 @@ fn as_json(written: &[Written]) -> String {
                 "last": bundle.name.last,
                 "drops": bundle.drops,
                 "decoys": bundle.decoys,
+                "pages": bundle.pages,
                 "missing": bundle.missing.len(),
                 "missing_leaves": missing,
             })

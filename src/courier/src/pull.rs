@@ -48,6 +48,8 @@ pub(crate) struct Written {
     pub(crate) name: BundleName,
     pub(crate) drops: u64,
     pub(crate) decoys: u64,
+    /// Leaves that stand for pages of answers: who has made them tells whether they are right.
+    pub(crate) pages: u64,
     /// Leaves that are no decoys and whose blob the server did not give or gave damaged.
     pub(crate) missing: Vec<Missing>,
 }
@@ -330,7 +332,10 @@ impl Pull<'_> {
         let torn = |e| failed(std::io::Error::other(e));
         let file = create_partial(&partial).map_err(failed)?;
         let mut bundle = BundleWriter::begin(BufWriter::new(file), head).map_err(torn)?;
-        let (open, decoys) = listing.open_leaves(name, entries)?;
+        let (mut open, decoys) = listing.open_leaves(name, entries)?;
+        let others = u64::try_from(open.len()).unwrap_or(u64::MAX);
+        open.retain(|(_, entry)| entry.kind != EntryKind::ReplyPage);
+        let pages = others.saturating_sub(u64::try_from(open.len()).unwrap_or(u64::MAX));
         let mut missing = Vec::new();
         let mut drops: u64 = 0;
         let bar = self.progress.bar("reports", open.len());
@@ -356,6 +361,7 @@ impl Pull<'_> {
             name,
             drops,
             decoys,
+            pages,
             missing,
         })
     }

@@ -14,6 +14,9 @@ use crate::wire::{self, IntakeKey, SEQUENCE_MAX, WireError};
 /// Largest signed directory in bytes: about 120 weeks of intake keys.
 pub const DIRECTORY_SIZE_BYTES_MAX: usize = 256 * 1024;
 
+/// The most keys that answers are signed with, of which one signs now.
+pub const REPLY_KEYS_MAX: usize = 8;
+
 /// What a directory says. It becomes a [`Directory`] when it is sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
@@ -34,6 +37,9 @@ pub struct Contents {
     /// What officers sign the access record with, `hafan/{force}/officer-N`: one for each recipient of
     /// the contact, in the same order.
     pub officers: Vec<Verifier>,
+    /// What answers are signed with, `hafan/{force}/replies-N`: the first signs now, the others signed answers
+    /// that may still be read. None, or 1 to [`REPLY_KEYS_MAX`].
+    pub replies: Vec<Verifier>,
     /// Keys of the couriers, `hafan/{force}/courier-N`.
     pub couriers: Vec<Verifier>,
     /// The force that reads reports which involve this force's own people.
@@ -151,6 +157,28 @@ pub enum ContentsError {
         /// Number of the officer, from 0.
         at: usize,
     },
+    /// More keys that answers are signed with than a directory can have.
+    #[error(
+        "directory has {found} keys that answers are signed with, want at most {REPLY_KEYS_MAX}"
+    )]
+    Replies {
+        /// How many there are.
+        found: usize,
+    },
+    /// A key that answers are signed with is not named as one of this force.
+    #[error("reply key {at} is not named hafan/{force}/replies-N with N from 1")]
+    ReplyName {
+        /// Number of the key, from 0.
+        at: usize,
+        /// The force.
+        force: Force,
+    },
+    /// A key that answers are signed with has the name or the key of an earlier one, an officer's key, or the log's.
+    #[error("reply key {at} has the name or key of another, want one of its own")]
+    ReplyTwice {
+        /// Number of the key, from 0.
+        at: usize,
+    },
     /// Reports on the force's own people would go to the force itself.
     #[error("directory of {force} names {force} for reports on its own people, want another force")]
     PoliceSuspect {
@@ -165,7 +193,7 @@ pub enum ContentsError {
         /// The force.
         force: Force,
     },
-    /// A courier has the name or the key of an earlier courier, an officer's key, or the log's key.
+    /// A courier has the name or the key of an earlier courier, or another key of the directory.
     #[error("courier {at} has the name or key of another, want one of its own")]
     CourierTwice {
         /// Number of the courier, from 0.
@@ -383,6 +411,12 @@ impl Directory {
             .find(|key| key.from <= date && date < key.until)
     }
 
+    /// The key that answers are signed with now, when there is one.
+    #[must_use]
+    pub fn reply_key(&self) -> Option<&Verifier> {
+        self.contents.replies.first()
+    }
+
     /// The courier's key with this key name, when the directory names it.
     #[must_use]
     pub fn courier(&self, key_name: &str) -> Option<&Verifier> {
@@ -465,7 +499,7 @@ fn check_contact(contact: &Contact) -> Result<(), ContentsError> {
     Ok(())
 }
 
-/// Officers and couriers: each named as such, and no key in two hands.
+/// Officers, couriers and what signs answers: each named as such, and no key in two hands.
 fn check_keys(contents: &Contents) -> Result<(), ContentsError> {
     let (officers, recipients) = (contents.officers.len(), contents.contact.recipients.len());
     if officers != recipients {
@@ -473,6 +507,10 @@ fn check_keys(contents: &Contents) -> Result<(), ContentsError> {
             officers,
             recipients,
         });
+    }
+    let found = contents.replies.len();
+    if found > REPLY_KEYS_MAX {
+        return Err(ContentsError::Replies { found });
     }
     let mut keys = BTreeSet::from([contents.log.key()]);
     let mut names = BTreeSet::new();
@@ -484,6 +522,15 @@ fn check_keys(contents: &Contents) -> Result<(), ContentsError> {
         }
         if !names.insert(officer.name()) || !keys.insert(officer.key()) {
             return Err(ContentsError::OfficerTwice { at });
+        }
+    }
+    for (at, key) in contents.replies.iter().enumerate() {
+        if !is_numbered(key.name(), &format!("hafan/{force}/replies-")) {
+            let force = force.clone();
+            return Err(ContentsError::ReplyName { at, force });
+        }
+        if !names.insert(key.name()) || !keys.insert(key.key()) {
+            return Err(ContentsError::ReplyTwice { at });
         }
     }
     for (at, courier) in contents.couriers.iter().enumerate() {

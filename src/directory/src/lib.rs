@@ -9,14 +9,16 @@
 mod directory;
 mod force;
 mod recipient;
+mod seen;
 mod wire;
 
 pub mod request;
 
 pub use directory::{
     Contact, Contents, ContentsError, DIRECTORY_SIZE_BYTES_MAX, DateError, Directory, OpenError,
-    SignError, root_key_name,
+    REPLY_KEYS_MAX, SignError, root_key_name,
 };
 pub use force::{FORCE_SIZE_BYTES_MAX, Force, ForceError};
 pub use recipient::{RECIPIENT_KEY_SIZE_BYTES, Recipient, RecipientError};
+pub use seen::{Seen, SeenError};
 pub use wire::{IntakeKey, WireError};

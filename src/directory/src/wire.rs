@@ -88,7 +88,8 @@ struct WireDirectory {
     intake: Vec<WireIntake>,
     contact: WireContact,
     officers: Vec<String>,
-    replies: (),
+    #[serde(deserialize_with = "Option::deserialize")]
+    replies: Option<Vec<String>>,
     couriers: Vec<String>,
     #[serde(deserialize_with = "Option::deserialize")]
     police_suspect: Option<String>,
@@ -129,7 +130,8 @@ pub(crate) fn encode(contents: &Contents) -> Result<String, WireError> {
                 .collect(),
         },
         officers: contents.officers.iter().map(Verifier::to_string).collect(),
-        replies: (),
+        replies: (!contents.replies.is_empty())
+            .then(|| contents.replies.iter().map(Verifier::to_string).collect()),
         couriers: contents.couriers.iter().map(Verifier::to_string).collect(),
         police_suspect: contents.police_suspect.as_ref().map(Force::to_string),
     };
@@ -167,6 +169,8 @@ pub(crate) fn parse(text: &str) -> Result<Contents, WireError> {
                 .collect::<Result<_, _>>()?,
         },
         officers: parse_verifiers("officers", &wire.officers)?,
+        // A list without a key is written as null: the form below refuses it.
+        replies: parse_verifiers("replies", wire.replies.as_deref().unwrap_or_default())?,
         couriers: parse_verifiers("couriers", &wire.couriers)?,
         police_suspect: wire.police_suspect.map(|force| force.parse()).transpose()?,
     };

@@ -52,6 +52,7 @@ fn contents(week_count: u16) -> Contents {
             recipients: vec![recipient(1_000)],
         },
         officers: vec![signer("hafan/dyfed-powys/officer-1", 41).verifier()],
+        replies: vec![signer("hafan/dyfed-powys/replies-2", 62).verifier()],
         couriers: vec![signer("hafan/dyfed-powys/courier-1", 21).verifier()],
         police_suspect: Some("btp".parse().expect("force")),
     }
@@ -166,6 +167,23 @@ fn couriers_are_found_by_their_whole_key_name() {
 }
 
 #[test]
+fn the_first_key_for_answers_signs_now() {
+    let name = |contents| {
+        let directory = Directory::new(contents).unwrap();
+        directory.reply_key().map(|key| key.name().to_owned())
+    };
+    let mut two = contents(1);
+    two.replies
+        .insert(0, signer("hafan/dyfed-powys/replies-3", 63).verifier());
+    assert_eq!(name(two).as_deref(), Some("hafan/dyfed-powys/replies-3"));
+    let none = Contents {
+        replies: Vec::new(),
+        ..contents(1)
+    };
+    assert_eq!(name(none), None);
+}
+
+#[test]
 fn the_log_key_opens_checkpoints_of_each_year_and_of_no_other_force() {
     let directory = Directory::new(contents(1)).unwrap();
     let server = signer("log.example/hafan", 7);
@@ -251,11 +269,15 @@ proptest! {
     #[test]
     fn sound_directories_are_read_back(
         force in "[a-z0-9][a-z0-9-]{0,31}", sequence in 0_u64..1 << 53, week_count in 1_u16..6,
-        days in 1_i64..400, officers in 0_u16..5, couriers in 0_u8..4,
+        days in 1_i64..400, officers in 0_u16..5, replies in 0_u8..9, couriers in 0_u8..4,
     ) {
         let mut contents = contents(week_count);
         contents.couriers = (1..=couriers)
             .map(|number| signer(&format!("hafan/{force}/courier-{number}"), 20 + number).verifier())
+            .collect();
+        contents.replies = (1..=replies)
+            .rev()
+            .map(|number| signer(&format!("hafan/{force}/replies-{number}"), 60 + number).verifier())
             .collect();
         contents.contact = Contact {
             threshold: officers,

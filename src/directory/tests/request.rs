@@ -48,6 +48,7 @@ fn directory() -> Directory {
             recipients: Vec::new(),
         },
         officers: Vec::new(),
+        replies: Vec::new(),
         couriers: vec![courier().verifier()],
         police_suspect: None,
     })

@@ -1,4 +1,5 @@
-//! Pages of answers: 64 records of one size, their index part, and the leaf that stands for them.
+//! Pages of answers: 64 records of one size and what the officers have seen of the log; their index part, and the leaf
+//! that stands for them.
 //!
 //! A record is `tag[2] || age file[4094]`, the age file with the header of every envelope, a nonce and one chunk. Whose
 //! a record is, and whether it is anybody's, nobody can tell from it.
@@ -27,8 +28,11 @@ pub const MESSAGE_SIZE_BYTES: usize = SEALED_SIZE_BYTES - HEADER_SIZE_BYTES - 16
 /// Records of a page.
 pub const RECORDS: usize = 64;
 
+/// Size in bytes of what stands behind the records: a cosigned checkpoint, and zeros.
+pub const SEEN_SIZE_BYTES: usize = 1024;
+
 /// Size of a page in bytes.
-pub const PAGE_SIZE_BYTES: usize = RECORDS * RECORD_SIZE_BYTES;
+pub const PAGE_SIZE_BYTES: usize = RECORDS * RECORD_SIZE_BYTES + SEEN_SIZE_BYTES;
 
 /// Size of what the index says of one record in bytes: `ct_X[32] || tag[2]`.
 pub const INDEX_ENTRY_SIZE_BYTES: usize = 32 + VIEW_TAG_SIZE_BYTES;
@@ -39,7 +43,7 @@ pub const INDEX_PART_SIZE_BYTES: usize = RECORDS * INDEX_ENTRY_SIZE_BYTES;
 /// Leaves of a log whose pages share one index: 64 entry bundles, about a week of an ordinary beat.
 pub const INDEX_LEAVES: u64 = 16_384;
 
-const _: () = assert!(MESSAGE_SIZE_BYTES == 2435 && PAGE_SIZE_BYTES == 262_144);
+const _: () = assert!(MESSAGE_SIZE_BYTES == 2435 && PAGE_SIZE_BYTES == 263_168);
 const _: () = assert!(INDEX_PART_SIZE_BYTES == 2176);
 
 const PAGE_LABEL: &[u8] = b"hafan/reply-page/v1\0";
@@ -69,6 +73,9 @@ pub enum PageError {
         /// What is wrong with it.
         source: EnvelopeError,
     },
+    /// What stands behind the records is not text ended by a newline, and then zeros.
+    #[error("what stands behind the page's records is not a note and zeros")]
+    Seen,
 }
 
 /// Bytes with the structure of a page of answers.
@@ -94,10 +101,32 @@ impl<'a> Page<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PageError> {
         let found = bytes.len();
         let page = Self(bytes.try_into().map_err(|_| PageError::Size { found })?);
-        for (record, bytes) in page.0.chunks_exact(RECORD_SIZE_BYTES).enumerate() {
+        for (record, bytes) in page.chunks().enumerate() {
             parse_record(bytes).map_err(|source| PageError::Record { record, source })?;
         }
-        Ok(page)
+        let (note, zeros) = page.split_seen();
+        let is_text = std::str::from_utf8(note).is_ok() && note.ends_with(b"\n");
+        if is_text && zeros.iter().all(|byte| *byte == 0) {
+            Ok(page)
+        } else {
+            Err(PageError::Seen)
+        }
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.0.chunks_exact(RECORD_SIZE_BYTES).take(RECORDS)
+    }
+
+    fn split_seen(&self) -> (&'a [u8], &'a [u8]) {
+        let (_, seen) = self.0.split_at(RECORDS * RECORD_SIZE_BYTES);
+        let end = seen.iter().position(|byte| *byte == 0);
+        seen.split_at(end.unwrap_or(SEEN_SIZE_BYTES))
+    }
+
+    /// The cosigned checkpoint behind the records. Whether it is one, only the keys tell.
+    #[must_use]
+    pub fn seen(&self) -> &'a [u8] {
+        self.split_seen().0
     }
 
     /// The whole page.
@@ -108,8 +137,7 @@ impl<'a> Page<'a> {
 
     /// Its 64 records in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'a>> {
-        let records = self.0.chunks_exact(RECORD_SIZE_BYTES);
-        records.filter_map(|bytes| parse_record(bytes).ok())
+        self.chunks().filter_map(|bytes| parse_record(bytes).ok())
     }
 
     /// What the index says of its records, in order.

@@ -24,7 +24,10 @@ fn record(number: u8) -> Vec<u8> {
 }
 
 fn page() -> Vec<u8> {
-    (0..64).flat_map(record).collect()
+    let mut bytes: Vec<u8> = (0..64).flat_map(record).collect();
+    bytes.extend(b"seen\n");
+    bytes.resize(PAGE_SIZE_BYTES, 0);
+    bytes
 }
 
 fn sha256(parts: &[&[u8]]) -> [u8; 32] {
@@ -38,6 +41,7 @@ fn a_page_gives_its_records_its_index_part_and_its_leaf() {
     let part = page.index_part();
     assert_eq!(part.len(), INDEX_PART_SIZE_BYTES);
     assert_eq!(page.records().count(), RECORDS);
+    assert_eq!(page.seen(), b"seen\n");
     for (number, (record, entry)) in (0..64).zip(page.records().zip(part.chunks(34))) {
         assert_eq!(
             (record.ct_x, *record.tag),
@@ -80,6 +84,23 @@ fn a_record_with_another_header_is_named() {
         assert_eq!(found, record);
         assert!(matches!(source, EnvelopeError::Header { at: found, .. } if found == at));
     }
+}
+
+#[test]
+fn what_stands_behind_the_records_is_a_note_and_zeros_or_refused() {
+    let start = RECORDS * RECORD_SIZE_BYTES;
+    let with = |at: usize, byte: u8| {
+        let mut bytes = page();
+        bytes[start + at] = byte;
+        Page::parse(&bytes).err()
+    };
+    // No newline at the end, something behind the zeros, no UTF-8, nothing at all.
+    for (at, byte) in [(4, b'.'), (1023, 1), (1, 0xff), (0, 0)] {
+        assert_eq!(with(at, byte), Some(PageError::Seen), "{at}");
+    }
+    let mut full = page();
+    full[start..].fill(b'\n');
+    assert_eq!(Page::parse(&full).unwrap().seen().len(), 1024);
 }
 
 #[test]

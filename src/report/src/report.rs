@@ -84,6 +84,11 @@ pub enum ReportError {
         /// Name of the member.
         member: &'static str,
     },
+    /// It adds to an earlier report and is no addition, or is one and adds to none.
+    #[error(
+        "route and adds_to in report.json do not agree: an addition names what it adds to, and nothing else does"
+    )]
+    Addition,
     /// The shares of a sealed contact cannot be opened by so many officers.
     #[error("the contact needs {threshold} of {shares} shares, 2 to all of 2 to 20 wanted")]
     Threshold {
@@ -118,6 +123,8 @@ pub enum Route {
     Witness,
     /// The person writes as part of their work.
     Work,
+    /// The person adds to what they sent before.
+    Addition,
 }
 
 /// Whether what a file says of its making was left in.
@@ -271,7 +278,7 @@ pub struct Report {
     pub mailbox: Option<String>,
     /// What later additions name this report by.
     pub thread: Thread,
-    /// The thread of the report that this one adds to.
+    /// The thread of the report that this one adds to; with [`Route::Addition`], and only then.
     #[serde(deserialize_with = "Option::deserialize")]
     pub adds_to: Option<Thread>,
 }
@@ -350,6 +357,9 @@ impl Report {
         }
         if let Some(mailbox) = &self.mailbox {
             check::recipient(mailbox).map_err(value("mailbox"))?;
+        }
+        if self.adds_to.is_some() != (self.route == Route::Addition) {
+            return Err(ReportError::Addition);
         }
         at_most("files", self.files.len(), FILES_MAX)?;
         for file in &self.files {

@@ -206,6 +206,17 @@ fn values_without_their_grammar_are_refused_by_name() {
 }
 
 #[test]
+fn an_addition_names_what_it_adds_to_and_nothing_else_does() {
+    let addition = |text: &str| text.replace(r#""route":"self""#, r#""route":"addition""#);
+    let thread = r#""adds_to":"AAAAAAAAAAAAAAAAAAAAAA""#;
+    let adds = PLAIN.replace(r#""adds_to":null"#, thread);
+    assert!(Report::parse(addition(&adds).as_bytes()).is_ok());
+    for text in [addition(PLAIN), adds] {
+        assert_eq!(refused(&text), ReportError::Addition);
+    }
+}
+
+#[test]
 fn answers_that_contradict_themselves_are_refused_by_number() {
     let part =
         r#"{"id":"a-b","question":"p","answer":["one","two"],"choice":["x","y"],"person":null}"#;

@@ -1,6 +1,6 @@
 //! The only encryption in the repository: age with the hybrid recipient.
 //!
-//! Seals a padded to a force's intake key, and small secrets to officers. Holds no identity and
+//! Seals a padded to a force's intake key, small secrets to officers, and answers to the mailboxes of reports. Holds no identity and
 //! cannot open what it sealed. An envelope is the same whoever sealed it: the browser's age adds
 //! nothing to a file, Rust's adds a random stanza, and that one is taken off here.
 //!
@@ -11,6 +11,7 @@
 
 pub mod hybrid;
 mod recipient;
+pub mod reply;
 mod seal;
 
 pub use recipient::{Recipient, RecipientError};

@@ -12,8 +12,11 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bech32::Hrp;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+use hafan_envelope::reply::{VIEW_TAG_SIZE_BYTES, view_tag};
 use ml_kem::kem::EncapsulationKey;
-use ml_kem::{EncapsulateDeterministic, Encoded, EncodedSizeUser, MlKem768Params};
+use ml_kem::{
+    EncapsulateDeterministic, Encoded, EncodedSizeUser, KemCore, MlKem768, MlKem768Params,
+};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use x25519_dalek::{PublicKey, StaticSecret};
@@ -47,7 +50,50 @@ pub enum RecipientError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recipient(Box<[u8; RECIPIENT_SIZE_BYTES]>);
 
+/// What encapsulating gives.
+struct Encapsulated {
+    shared: Zeroizing<[u8; 32]>,
+    /// What goes into the stanza.
+    enc: [u8; ENCAPSULATED_SIZE_BYTES],
+    /// By which the identity's holder finds a record that is sealed so.
+    tag: [u8; VIEW_TAG_SIZE_BYTES],
+}
+
+/// A file key, wrapped.
+pub(crate) struct Wrapped {
+    pub(crate) stanza: Stanza,
+    /// Docs/protocol.md section 14; of use in a record only.
+    pub(crate) tag: [u8; VIEW_TAG_SIZE_BYTES],
+}
+
 impl Recipient {
+    /// A recipient of nobody: the other half is thrown away as it is made.
+    ///
+    /// # Errors
+    /// The operating system has no randomness.
+    pub(crate) fn of_nobody() -> Result<Self, std::io::Error> {
+        let mut seed = Zeroizing::new([0; 96]);
+        OsRng
+            .try_fill_bytes(&mut *seed)
+            .map_err(std::io::Error::from)?;
+        let (for_ml_kem, for_x25519) = seed.split_at(64);
+        let [mut d, mut z] = [ml_kem::B32::default(); 2];
+        let (from_d, from_z) = for_ml_kem.split_at(32);
+        d.copy_from_slice(from_d);
+        z.copy_from_slice(from_z);
+        let (_, ml_kem_key) = MlKem768::generate_deterministic(&d, &z);
+        d.as_mut_slice().zeroize();
+        z.as_mut_slice().zeroize();
+        let mut scalar = Zeroizing::new([0; 32]);
+        scalar.copy_from_slice(for_x25519);
+        let x25519_key = PublicKey::from(&StaticSecret::from(*scalar));
+        let mut bytes = [0; RECIPIENT_SIZE_BYTES];
+        let (to_m, to_x) = bytes.split_at_mut(ML_KEM_KEY_SIZE_BYTES);
+        to_m.copy_from_slice(&ml_kem_key.as_bytes());
+        to_x.copy_from_slice(x25519_key.as_bytes());
+        Self::from_bytes(bytes).map_err(std::io::Error::other)
+    }
+
     /// Takes `ek_M[1184] || pk_X[32]` for a recipient.
     ///
     /// # Errors
@@ -95,10 +141,7 @@ impl Recipient {
     /// X-Wing's `EncapsulateDerand`: gives the shared secret and what goes into the stanza.
     ///
     /// `None` when X25519 gives zero, which [`Recipient::from_bytes`] rules out.
-    fn encapsulate(
-        &self,
-        seed: &[u8; 64],
-    ) -> Option<(Zeroizing<[u8; 32]>, [u8; ENCAPSULATED_SIZE_BYTES])> {
+    fn encapsulate(&self, seed: &[u8; 64]) -> Option<Encapsulated> {
         let (seed_m, seed_x) = seed.split_at(32);
         let mut message = ml_kem::B32::default();
         message.copy_from_slice(seed_m);
@@ -118,27 +161,27 @@ impl Recipient {
         if !ss_x.was_contributory() {
             return None;
         }
-        let mut encapsulated = [0; ENCAPSULATED_SIZE_BYTES];
-        let (to_m, to_x) = encapsulated.split_at_mut(ML_KEM_CIPHERTEXT_SIZE_BYTES);
+        let mut enc = [0; ENCAPSULATED_SIZE_BYTES];
+        let (to_m, to_x) = enc.split_at_mut(ML_KEM_CIPHERTEXT_SIZE_BYTES);
         to_m.copy_from_slice(&ct_m);
         to_x.copy_from_slice(ct_x.as_bytes());
-        let shared = combine(&ss_m, ss_x.as_bytes(), ct_x.as_bytes(), pk_x.as_bytes());
-        Some((shared, encapsulated))
+        let (ss_x, ct_x, pk_x) = (ss_x.as_bytes(), ct_x.as_bytes(), pk_x.as_bytes());
+        Some(Encapsulated {
+            shared: combine(&ss_m, ss_x, ct_x, pk_x),
+            enc,
+            tag: view_tag(ss_x, ct_x, pk_x),
+        })
     }
-}
 
-impl age::Recipient for Recipient {
-    fn wrap_file_key(
-        &self,
-        file_key: &FileKey,
-    ) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
+    /// Wraps a file key to the recipient.
+    pub(crate) fn wrap(&self, file_key: &FileKey) -> Result<Wrapped, age::EncryptError> {
         let refused = |why| age::EncryptError::Io(std::io::Error::other(why));
         let mut seed = Zeroizing::new([0; 64]);
         OsRng
             .try_fill_bytes(&mut *seed)
             .map_err(std::io::Error::from)?;
         let encapsulated = self.encapsulate(&seed);
-        let (shared, encapsulated) =
+        let Encapsulated { shared, enc, tag } =
             encapsulated.ok_or_else(|| refused(RecipientError::LowOrder))?;
         let message_key = key_schedule(&shared);
         let cipher = ChaCha20Poly1305::new((&*message_key.key).into());
@@ -150,11 +193,26 @@ impl age::Recipient for Recipient {
             .map_err(|_| std::io::Error::other("16 bytes are within the cipher's limit"))?;
         let stanza = Stanza {
             tag: STANZA_TAG.to_owned(),
-            args: vec![BASE64_STANDARD_NO_PAD.encode(encapsulated)],
+            args: vec![BASE64_STANDARD_NO_PAD.encode(enc)],
             body,
         };
-        Ok((vec![stanza], HashSet::from(["postquantum".to_owned()])))
+        Ok(Wrapped { stanza, tag })
     }
+}
+
+impl age::Recipient for Recipient {
+    fn wrap_file_key(
+        &self,
+        file_key: &FileKey,
+    ) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
+        let Wrapped { stanza, .. } = self.wrap(file_key)?;
+        Ok((vec![stanza], labels()))
+    }
+}
+
+/// age's word that all recipients of a file have to be of this kind.
+pub(crate) fn labels() -> HashSet<String> {
+    HashSet::from(["postquantum".to_owned()])
 }
 
 impl FromStr for Recipient {
@@ -236,8 +294,15 @@ mod tests {
             .step_by(2)
             .map(|i| u8::from_str_radix(&SEED[i..i + 2], 16).unwrap())
             .collect();
-        let (shared, _) = recipient.encapsulate(&seed.try_into().unwrap()).unwrap();
-        assert_eq!(hex(&*shared), SHARED);
+        let encapsulated = recipient.encapsulate(&seed.try_into().unwrap()).unwrap();
+        assert_eq!(hex(&*encapsulated.shared), SHARED);
+    }
+
+    #[test]
+    fn a_recipient_of_nobody_is_another_each_time_and_reads_back() {
+        let [one, other] = [(); 2].map(|()| Recipient::of_nobody().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.to_string().parse(), Ok(one));
     }
 
     #[test]

@@ -19,6 +19,10 @@ use zeroize::Zeroizing;
 
 use crate::Recipient;
 use crate::hybrid::STANZA_TAG;
+use crate::recipient::{Wrapped, labels};
+
+/// By which the holder of an identity finds a record: docs/protocol.md section 14.
+pub(crate) type ViewTag = [u8; hafan_envelope::reply::VIEW_TAG_SIZE_BYTES];
 
 /// Info of HKDF for the key of the header's MAC. Source: C2SP age, "Header MAC".
 const HEADER_KEY_INFO: &[u8] = b"header";
@@ -46,6 +50,12 @@ pub enum SealError {
         /// How many recipients there are.
         wanted: usize,
     },
+    /// What was sealed has not the size of a record's age file: a fault of this program.
+    #[error("what was sealed is {found} bytes, 4094 wanted")]
+    Record {
+        /// Its size in bytes.
+        found: usize,
+    },
     /// What was sealed is not an envelope: a fault of this program.
     #[error("what was sealed is not an envelope")]
     Envelope(#[from] EnvelopeError),
@@ -67,12 +77,21 @@ pub fn seal(padded: &Padded, recipient: &Recipient) -> Result<Vec<u8>, SealError
 /// # Errors
 /// See [`SealError`].
 pub fn seal_bytes(plaintext: &[u8], recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
+    Ok(seal_tagged(plaintext, recipients)?.0)
+}
+
+/// Seals as [`seal_bytes`] does, and gives the view tag of each stanza besides.
+pub(crate) fn seal_tagged(
+    plaintext: &[u8],
+    recipients: &[Recipient],
+) -> Result<(Vec<u8>, Vec<ViewTag>), SealError> {
     if recipients.is_empty() {
         return Err(SealError::NoRecipient);
     }
     let witness = Witness {
         recipients,
         mac_key: RefCell::new(None),
+        tags: RefCell::new(Vec::new()),
     };
     let to: &dyn age::Recipient = &witness;
     let encryptor = age::Encryptor::with_recipients(std::iter::once(to)).map_err(SealError::Age)?;
@@ -94,7 +113,7 @@ pub fn seal_bytes(plaintext: &[u8], recipients: &[Recipient]) -> Result<Vec<u8>,
     let mut sealed = header.encode();
     sealed.reserve_exact(payload.len());
     sealed.extend_from_slice(payload);
-    Ok(sealed)
+    Ok((sealed, witness.tags.take()))
 }
 
 /// Makes a submission of an envelope, `salt[16] || τ[32] || envelope`, salt and τ at random, and
@@ -118,6 +137,7 @@ pub fn submission(envelope: &[u8]) -> (Digest, Vec<u8>) {
 struct Witness<'a> {
     recipients: &'a [Recipient],
     mac_key: RefCell<Option<Zeroizing<[u8; 32]>>>,
+    tags: RefCell<Vec<ViewTag>>,
 }
 
 impl age::Recipient for Witness<'_> {
@@ -128,13 +148,14 @@ impl age::Recipient for Witness<'_> {
         let mac_key = hkdf(&[], HEADER_KEY_INFO, file_key.expose_secret());
         self.mac_key.replace(Some(Zeroizing::new(mac_key)));
         let mut stanzas = Vec::new();
-        let mut labels = HashSet::new();
+        let mut tags = Vec::new();
         for recipient in self.recipients {
-            let (wrapped, their_labels) = recipient.wrap_file_key(file_key)?;
-            stanzas.extend(wrapped);
-            labels = their_labels;
+            let Wrapped { stanza, tag } = recipient.wrap(file_key)?;
+            stanzas.push(stanza);
+            tags.push(tag);
         }
-        Ok((stanzas, labels))
+        self.tags.replace(tags);
+        Ok((stanzas, labels()))
     }
 }
 

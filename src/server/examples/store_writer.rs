@@ -16,6 +16,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use clap::Parser;
 use hafan::store::{Accepted, Body, EpochError, Store, StoreConfig, SubmitError};
 use hafan_directory::Force;
+use hafan_envelope::reply::{
+    PAGE_SIZE_BYTES, RECORDS, SEALED_SIZE_BYTES, VIEW_TAG_SIZE_BYTES, page_digest,
+};
 use hafan_envelope::submission::{Digest, digest};
 use hafan_envelope::{SIZE_CLASSES, envelope_size_bytes};
 use hafan_tlog::Signer;
@@ -72,23 +75,43 @@ fn submission(number: u64, class: usize) -> Result<(Digest, Vec<u8>)> {
     noise.fill_bytes(&mut tag);
     let padded = SIZE_CLASSES.get(class).context("no such size class")?;
     let size = usize::try_from(envelope_size_bytes(*padded))?;
+    let envelope = age_file(&mut noise, size);
+    let h = digest(&salt, &envelope);
+    Ok((h, [salt.as_slice(), &tag, &envelope].concat()))
+}
+
+/// A page of answers with the structure of section 14, likewise.
+fn page(number: u64) -> Vec<u8> {
+    let mut noise = StdRng::seed_from_u64(number);
+    let mut bytes = Vec::with_capacity(PAGE_SIZE_BYTES);
+    for _ in 0..RECORDS {
+        let mut tag = [0; VIEW_TAG_SIZE_BYTES];
+        noise.fill_bytes(&mut tag);
+        bytes.extend(tag);
+        bytes.extend(age_file(&mut noise, SEALED_SIZE_BYTES));
+    }
+    bytes.extend(b"seen\n");
+    bytes.resize(PAGE_SIZE_BYTES, 0);
+    bytes
+}
+
+fn age_file(noise: &mut StdRng, size: usize) -> Vec<u8> {
     let mut base64 = |size| {
         let mut bytes = vec![0; size];
         noise.fill_bytes(&mut bytes);
         STANDARD_NO_PAD.encode(bytes)
     };
-    let mut envelope = format!(
+    let mut file = format!(
         "age-encryption.org/v1\n-> mlkem768x25519 {}\n{}\n--- {}\n",
         base64(1120),
         base64(32),
         base64(32)
     )
     .into_bytes();
-    let mut rest = vec![0; size.saturating_sub(envelope.len())];
+    let mut rest = vec![0; size.saturating_sub(file.len())];
     noise.fill_bytes(&mut rest);
-    envelope.append(&mut rest);
-    let h = digest(&salt, &envelope);
-    Ok((h, [salt.as_slice(), &tag, &envelope].concat()))
+    file.append(&mut rest);
+    file
 }
 
 /// One line, whole and at once.
@@ -98,12 +121,15 @@ fn say(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Hands in one submission after the other, for both forces in turn, every seventh twice.
+/// Hands in one submission after the other, for both forces in turn, every seventh twice, and with every eleventh a page of answers.
 async fn submit(store: Arc<Store>, first: u64, step: u64, class: usize) -> Result<()> {
     let forces = forces()?;
     let mut number = first;
     for force in forces.iter().cycle() {
         let (h, body) = submission(number, class)?;
+        if number.is_multiple_of(11) {
+            submit_page(&store, force, number).await?;
+        }
         let wanted = if number.is_multiple_of(7) { 2 } else { 1 };
         let mut done = 0;
         while done < wanted {
@@ -122,6 +148,16 @@ async fn submit(store: Arc<Store>, first: u64, step: u64, class: usize) -> Resul
         number += step;
     }
     Ok(())
+}
+
+async fn submit_page(store: &Store, force: &Force, number: u64) -> Result<()> {
+    let bytes = page(number);
+    let h = page_digest(&bytes);
+    match store.submit_page(force, bytes).await {
+        Ok(Accepted::Created | Accepted::Already) => Ok(say(&format!("{force} page-{h}"))?),
+        Err(SubmitError::StoreFull) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Closes an epoch of each force again and again.

@@ -93,6 +93,10 @@ pub struct Config {
     /// Who controls it and the store can put an older store in its place unseen by this server, not by officers.
     pub pinned_dir: PathBuf,
 
+    /// Folder of the drafts: what was written and not sent, sealed, for thirty days; made by `hafan init`. No default.
+    /// Losing it loses unfinished drafts and nothing else. Who reads it has ciphertext under random names, by the day.
+    pub drafts_dir: PathBuf,
+
     /// Folder of the built site with its `manifest.json`. No default.
     /// Who controls it controls the page that seals reports: only a released build belongs there.
     pub site_dir: PathBuf,
@@ -149,6 +153,9 @@ pub struct Limits {
     /// Epochs that a force's waiting submissions may fill before more are told to come back. Default 576: two days
     /// of 300 s. Who raises it lets a flood hold up honest reports for longer, unseen by those who sent them.
     pub backlog_epochs_max: u32,
+    /// Drafts at once, each of 67,195 bytes; more are told that there is no room. Default 20,000: 1.3 GB.
+    /// Who lowers it lets a flood keep people from saving; reports are not touched by it.
+    pub drafts_max: u32,
     /// Bytes that stay free in the store's file system; under it submissions are refused with 507. Default 256 MiB.
     pub free_bytes_min: u64,
 }
@@ -160,6 +167,7 @@ impl Default for Limits {
             in_flight_bytes_max: 64 * 1024 * 1024,
             spilled_max: 128,
             backlog_epochs_max: 576,
+            drafts_max: 20_000,
             free_bytes_min: 256 * 1024 * 1024,
         }
     }
@@ -257,6 +265,7 @@ impl Config {
             &mut config.log_key_path,
             &mut config.store_dir,
             &mut config.pinned_dir,
+            &mut config.drafts_dir,
             &mut config.site_dir,
             &mut config.directories_dir,
         ] {
@@ -363,7 +372,7 @@ mod tests {
             .verifier();
         format!(
             "listen = \"127.0.0.1:0\"\nlog_name = \"log.example/hafan\"\nlog_key_path = \"log.key\"\n\
-             store_dir = \"store\"\npinned_dir = \"pinned\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
+             store_dir = \"store\"\npinned_dir = \"pinned\"\ndrafts_dir = \"drafts\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
              [forces.btp]\nroot = \"{root}\"\n"
         )
     }

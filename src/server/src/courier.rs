@@ -1,4 +1,4 @@
-//! What only a force's own couriers may read: the list of its drops, and their bytes.
+//! Who a force's couriers are, and what only they may read: the list of its drops, and their bytes.
 //!
 //! A request must carry an RFC 9421 signature by a key that the force's directory names. Nothing is written down of it.
 
@@ -18,13 +18,13 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::body::one;
 use crate::clock;
 use crate::headers::bytes_answer;
 use crate::problem::Problem;
 use crate::read::{issued, parse_year};
 use crate::router::App;
 use crate::store::{Blob, Drops};
-use crate::submit::one;
 
 /// Leaves covered by one answer, when epochs end there: docs/protocol.md section 7.
 const LEAVES_MAX: u16 = 1024;
@@ -33,7 +33,7 @@ const LEAVES_MAX: u16 = 1024;
 const CHUNK_SIZE_BYTES: u64 = 64 * 1024;
 
 /// Names the force if one of its couriers signed the request.
-fn authorised(app: &App, force: &str, request: &Request) -> Result<Force, Problem> {
+pub(crate) fn authorised(app: &App, force: &str, request: &Request) -> Result<Force, Problem> {
     let (force, issued) = issued(app, force)?;
     let target = Target {
         method: request.method().as_str(),

@@ -1,14 +1,16 @@
 //! The server: takes envelopes, keeps them, and publishes the log.
 //!
 //! It holds ciphertext, public keys and Merkle trees, and links nothing that could open an envelope.
-//! Read in the order of a report: accept, connection, router, submit, store, sequencer, read, courier.
+//! Read in the order of a report: accept, connection, router, body, submit, store, sequencer, read, courier, replies; drafts lie apart.
 
 pub mod accept;
+mod body;
 mod clock;
 pub mod config;
 mod connection;
 mod courier;
 pub mod directories;
+pub mod drafts;
 pub mod headers;
 pub mod keyfile;
 pub mod limits;
@@ -16,6 +18,7 @@ mod metrics;
 pub mod problem;
 pub mod process;
 mod read;
+pub mod replies;
 pub mod router;
 pub mod sequencer;
 pub mod site;

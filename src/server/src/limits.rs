@@ -37,6 +37,10 @@ pub const LINGER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// hyper's own limit on a head, a second line behind ours: longer than idle and head together.
 pub const HEAD_TIME_BACKSTOP: Duration = Duration::from_secs(30);
 
+/// Pages of answers of a force that wait for an epoch, at most: four days of a large force's answers; a courier that
+/// brings more is told to come back.
+pub const PAGES_WAITING_MAX: u64 = 64;
+
 /// Submissions over this size go to an unnamed file as they come in, so that memory stays flat.
 pub const IN_MEMORY_SIZE_BYTES_MAX: u64 = 1024 * 1024;
 

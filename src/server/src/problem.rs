@@ -31,14 +31,16 @@ pub enum Problem {
     TooSlow,
     /// No `Content-Length`.
     LengthRequired,
-    /// Larger than the largest submission.
-    TooLarge,
+    /// Larger than the largest that there is at this address, in bytes.
+    TooLarge(u64),
     /// The address is too long.
     AddressTooLong,
-    /// Not the media type of submissions.
-    MediaType,
+    /// Not this media type.
+    MediaType(&'static str),
     /// Not the structure of an envelope; says what and at which byte.
     Envelope(String),
+    /// Not the structure of a page of answers; says what.
+    ReplyPage(String),
     /// Too large a head or too many fields in it.
     HeadTooLarge,
     /// Shed before anything was made durable.
@@ -51,6 +53,8 @@ pub enum Problem {
     HttpVersion,
     /// No room for more.
     StoreFull,
+    /// No room for more drafts.
+    DraftsFull,
 }
 
 impl Problem {
@@ -64,15 +68,15 @@ impl Problem {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Envelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Envelope(_) | Self::ReplyPage(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Busy | Self::DirectoryExpired => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            Self::StoreFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::StoreFull | Self::DraftsFull => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
 
@@ -88,16 +92,18 @@ impl Problem {
             Self::Method(_) => "method",
             Self::TooSlow => "too-slow",
             Self::LengthRequired => "length-required",
-            Self::TooLarge => "too-large",
+            Self::TooLarge(_) => "too-large",
             Self::AddressTooLong => "address-too-long",
-            Self::MediaType => "media-type",
+            Self::MediaType(_) => "media-type",
             Self::Envelope(_) => "envelope",
+            Self::ReplyPage(_) => "reply-page",
             Self::HeadTooLarge => "head-too-large",
             Self::Busy => "busy",
             Self::DirectoryExpired => "directory-expired",
             Self::Internal => "internal",
             Self::HttpVersion => "http-version",
             Self::StoreFull => "store-full",
+            Self::DraftsFull => "drafts-full",
         }
     }
 
@@ -105,22 +111,24 @@ impl Problem {
         match self {
             Self::Digest => "The digest does not match",
             Self::Malformed(_) => "The request is malformed",
-            Self::NotACourier(_) => "Only a courier of this force may read this",
+            Self::NotACourier(_) => "Only a courier of this force may do this",
             Self::NoSuchForce => "There is no such force here",
             Self::NotFound => "There is nothing at this address",
             Self::Method(_) => "This method is not possible here",
             Self::TooSlow => "The request came too slowly",
             Self::LengthRequired => "The length is missing",
-            Self::TooLarge => "The submission is too large",
+            Self::TooLarge(_) => "The body is too large",
             Self::AddressTooLong => "The address is too long",
-            Self::MediaType => "The media type is not that of submissions",
+            Self::MediaType(_) => "The media type is another",
             Self::Envelope(_) => "This is not an envelope",
+            Self::ReplyPage(_) => "This is not a page of answers",
             Self::HeadTooLarge => "The request head is too large",
             Self::Busy => "The server is busy",
             Self::DirectoryExpired => "The force's keys are out of date",
             Self::Internal => "The server failed",
             Self::HttpVersion => "Only HTTP/1.1 is spoken here",
             Self::StoreFull => "The store is full",
+            Self::DraftsFull => "There is no room for more drafts",
         }
     }
 
@@ -128,7 +136,7 @@ impl Problem {
         match self {
             Self::Digest => "the body's digest is not the one in the path; nothing was kept; make it again and send it again".to_owned(),
             Self::Malformed(what) => (*what).to_owned(),
-            Self::NotACourier(what) | Self::Envelope(what) => what.clone(),
+            Self::NotACourier(what) | Self::Envelope(what) | Self::ReplyPage(what) => what.clone(),
             Self::NoSuchForce => "the server does not hold reports for a force of this name".to_owned(),
             Self::NotFound => "nothing is published at this address".to_owned(),
             Self::Method(allow) => format!("possible here: {allow}"),
@@ -139,18 +147,17 @@ impl Problem {
                 BODY_GRACE.as_secs()
             ),
             Self::LengthRequired => "wanted an exact Content-Length".to_owned(),
-            Self::TooLarge => format!("wanted at most {} bytes", hafan_envelope::SUBMISSION_SIZE_BYTES_MAX),
+            Self::TooLarge(wanted) => format!("wanted at most {wanted} bytes"),
             Self::AddressTooLong | Self::HeadTooLarge => {
                 format!("wanted a head of at most {HEAD_SIZE_BYTES_MAX} bytes and {HEAD_FIELDS_MAX} fields")
             }
-            Self::MediaType => {
-                format!("wanted Content-Type: {} and no Content-Encoding", crate::submit::MEDIA_TYPE)
-            }
+            Self::MediaType(wanted) => format!("wanted Content-Type: {wanted} and no Content-Encoding"),
             Self::Busy => "nothing was kept; send it again after the seconds in Retry-After".to_owned(),
             Self::DirectoryExpired => "the force has not issued keys for today; nothing can be sealed to it until it does".to_owned(),
             Self::Internal => "nothing is known to be kept; send it again: a submission is never doubled".to_owned(),
             Self::HttpVersion => "wanted HTTP/1.1".to_owned(),
             Self::StoreFull => "nothing was kept; there is no room until the operator adds some".to_owned(),
+            Self::DraftsFull => "nothing was kept and nothing was deleted; reports can be sent as before".to_owned(),
         }
     }
 
@@ -192,14 +199,15 @@ mod tests {
 
     #[test]
     fn a_problem_has_its_four_members_and_no_other() {
-        let found: serde_json::Value = serde_json::from_str(&Problem::TooLarge.encode()).unwrap();
+        let found: serde_json::Value =
+            serde_json::from_str(&Problem::TooLarge(9).encode()).unwrap();
         assert_eq!(
             found,
             serde_json::json!({
                 "type": "/problems/too-large",
-                "title": "The submission is too large",
+                "title": "The body is too large",
                 "status": 413,
-                "detail": format!("wanted at most {} bytes", hafan_envelope::SUBMISSION_SIZE_BYTES_MAX),
+                "detail": "wanted at most 9 bytes",
             })
         );
     }

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::router::App;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const BYTES: &str = "application/octet-stream";
+pub(crate) const BYTES: &str = "application/octet-stream";
 
 /// The directory of a force that is served here, with the force.
 pub(crate) fn issued(app: &App, force: &str) -> Result<(Force, Arc<Issued>), Problem> {
@@ -139,6 +139,7 @@ mod tests {
                 recipients: Vec::new(),
             },
             officers: Vec::new(),
+            replies: Vec::new(),
             couriers: Vec::new(),
             police_suspect: None,
         })

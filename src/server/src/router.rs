@@ -17,12 +17,14 @@ use tokio::sync::Semaphore;
 
 use crate::config::Limits;
 use crate::directories::Directories;
+use crate::drafts::Drafts;
 use crate::problem::Problem;
 use crate::site::Site;
 use crate::store::Store;
-use crate::{courier, metrics, read, submit};
+use crate::{courier, drafts, metrics, read, replies, submit};
 
 const READ_ONLY: &str = "GET, HEAD";
+const DRAFT_METHODS: &str = "GET, HEAD, PUT, DELETE";
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// What the leave route asks the browser to forget. `*` would ask for more than browsers have in common.
 const CLEARED: HeaderValue = HeaderValue::from_static("\"cache\", \"cookies\", \"storage\"");
@@ -32,6 +34,8 @@ const CLEARED: HeaderValue = HeaderValue::from_static("\"cache\", \"cookies\", \
 pub struct App {
     /// Ciphertext and logs.
     pub store: Arc<Store>,
+    /// What was written and not sent, sealed.
+    pub drafts: Arc<Drafts>,
     /// The forces' signed keys.
     pub directories: Directories,
     /// The pages.
@@ -83,6 +87,17 @@ pub fn public(app: Arc<App>) -> Router {
             "/v1/forces/{force}/blobs/{h}",
             get(courier::blob).fallback(not_get),
         )
+        .route(
+            "/v1/forces/{force}/replies/{h}",
+            put(replies::put).fallback(not_put),
+        )
+        .route(
+            "/v1/drafts/{id}",
+            get(drafts::get)
+                .put(drafts::put)
+                .delete(drafts::delete)
+                .fallback(async || Problem::Method(DRAFT_METHODS)),
+        )
         .route("/log/{force}/latest", get(read::latest).fallback(not_get))
         .route("/log/{force}/beat", get(read::beat).fallback(not_get))
         .route(
@@ -92,6 +107,14 @@ pub fn public(app: Arc<App>) -> Router {
         .route(
             "/log/{force}/{year}/tile/{*rest}",
             get(read::tile).fallback(not_get),
+        )
+        .route(
+            "/log/{force}/{year}/replies/index/{number}",
+            get(replies::index).fallback(not_get),
+        )
+        .route(
+            "/log/{force}/{year}/replies/page/{leaf}",
+            get(replies::page).fallback(not_get),
         )
         .route("/healthz", get(metrics::healthz).fallback(not_get))
         .route("/readyz", get(metrics::readyz).fallback(not_get))

@@ -20,6 +20,7 @@ use crate::accept::{self, ListenError, Listener};
 use crate::clock;
 use crate::config::{Config, ConfigError, Listen};
 use crate::directories::{Directories, DirectoryError};
+use crate::drafts::{self, Drafts, DraftsError};
 use crate::headers::{Headers, HeadersError};
 use crate::keyfile::{self, KeyFileError};
 use crate::limits::DRAIN_TIME_MAX;
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The site.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// The drafts.
+    #[error(transparent)]
+    Drafts(#[from] DraftsError),
     /// The headers that the server was built with.
     #[error(transparent)]
     Headers(#[from] HeadersError),
@@ -141,6 +145,7 @@ impl StartError {
             | Self::Key(KeyFileError::Read { .. })
             | Self::Directory(DirectoryError::Read { .. })
             | Self::Site(SiteError::Read { .. })
+            | Self::Drafts(DraftsError::Io { .. })
             | Self::Process(ProcessError::System { .. })
             | Self::Create(CreateError::Io { .. } | CreateError::Full { .. })
             | Self::Open(
@@ -158,6 +163,7 @@ impl StartError {
             Self::Key(KeyFileError::Mode { .. } | KeyFileError::Form { .. })
             | Self::Directory(_)
             | Self::Site(_)
+            | Self::Drafts(DraftsError::Stray { .. })
             | Self::Headers(_)
             | Self::Create(CreateError::NotEmpty { .. } | CreateError::Pinned { .. })
             | Self::Open(_)
@@ -250,6 +256,7 @@ pub fn init(config_path: &Path) -> Result<String, StartError> {
     if made {
         write_verifier(key_path, &signer)?;
     }
+    drafts::make(&config.drafts_dir)?;
     Store::create(&config.store(forces), &signer, sequencer::year_utc())?;
     Ok(signer.verifier().to_string())
 }
@@ -384,6 +391,12 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
     check_unnamed_files(&ready.config.store_dir)?;
+    let limits = &ready.config.limits;
+    let drafts = Drafts::open(
+        &ready.config.drafts_dir,
+        limits.drafts_max,
+        limits.free_bytes_min,
+    )?;
     let store = Store::open(&ready.config.store(forces), &ready.signer.verifier(), &tell)?;
     log(&Event::StoreOpened);
     if let Err(gap) = check_years(&store) {
@@ -394,10 +407,10 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?
-        .block_on(run(ready, store))
+        .block_on(run(ready, store, drafts))
 }
 
-async fn run(ready: Ready, store: Store) -> Result<(), StartError> {
+async fn run(ready: Ready, store: Store, drafts: Drafts) -> Result<(), StartError> {
     let Ready {
         config,
         signer,
@@ -415,6 +428,7 @@ async fn run(ready: Ready, store: Store) -> Result<(), StartError> {
     let (in_flight, spilled) = App::semaphores(&config.limits);
     let app = Arc::new(App {
         store: Arc::new(store),
+        drafts: Arc::new(drafts),
         directories,
         site,
         leave_url,
@@ -434,6 +448,12 @@ async fn run(ready: Ready, store: Store) -> Result<(), StartError> {
         epoch,
         sequencer::year_utc,
         log_stopped,
+    ));
+    tokio::spawn(drafts::retain(
+        Arc::clone(&app.drafts),
+        drafts::RETENTION_BEAT,
+        clock::today,
+        stopped.clone(),
     ));
     announce("listening on", &config.listen, &listener)?;
     let headers = Arc::new(headers);

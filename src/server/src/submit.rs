@@ -16,15 +16,12 @@ use hafan_envelope::{
     HEADER_SIZE_BYTES, SALT_SIZE_BYTES, SUBMISSION_SIZE_BYTES_MAX, TAG_SIZE_BYTES, check_header,
     size_class_of,
 };
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
-use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::SemaphorePermit;
-use tokio::time::timeout_at;
 
-use crate::connection::Pace;
-use crate::limits::{BODY_GRACE, IN_MEMORY_SIZE_BYTES_MAX, SPILL_MEMORY_BYTES};
+use crate::body::{Pieces, declared_size};
+use crate::limits::{IN_MEMORY_SIZE_BYTES_MAX, SPILL_MEMORY_BYTES};
 use crate::problem::Problem;
 use crate::router::App;
 use crate::store::{Accepted, Body, Store, SubmitError};
@@ -48,7 +45,7 @@ pub(crate) async fn submit(
     let h: Digest = h.parse().map_err(|_| {
         Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
     })?;
-    let size = declared_size(request.headers())?;
+    let size = declared_submission(request.headers())?;
     // One that is durable already is told so even by a full store: its sender may not have heard the first answer.
     if app.store.health().full && !holds(&app, &force, h).await? {
         return Err(Problem::StoreFull);
@@ -66,11 +63,7 @@ pub(crate) async fn submit(
     match app.store.submit(&force, h, body).await {
         Ok(Accepted::Created) => Ok(StatusCode::CREATED),
         Ok(Accepted::Already) => Ok(StatusCode::OK),
-        Err(SubmitError::StoreFull) => Err(Problem::StoreFull),
-        Err(SubmitError::ShuttingDown) => Err(Problem::Busy),
-        Err(SubmitError::NoSuchForce) => Err(Problem::NoSuchForce),
-        Err(SubmitError::TooLarge) => Err(Problem::TooLarge),
-        Err(SubmitError::Spilled(_)) => Err(Problem::Internal),
+        Err(error) => Err(problem_of_submit(&error)),
     }
 }
 
@@ -83,52 +76,34 @@ async fn holds(app: &Arc<App>, force: &Force, h: Digest) -> Result<bool, Problem
         .map_err(|_| Problem::Internal)
 }
 
-/// The submission's length in bytes, as the head declares it, when the head is as wanted.
-fn declared_size(headers: &HeaderMap) -> Result<u64, Problem> {
-    if !one(headers, &CONTENT_TYPE).is_some_and(|found| found.eq_ignore_ascii_case(MEDIA_TYPE))
-        || headers.contains_key(CONTENT_ENCODING)
-    {
-        return Err(Problem::MediaType);
-    }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Problem::Malformed(
-            "wanted Content-Length and no Transfer-Encoding",
-        ));
-    }
-    if !headers.contains_key(CONTENT_LENGTH) {
-        return Err(Problem::LengthRequired);
-    }
-    let size = one(headers, &CONTENT_LENGTH)
-        .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-        .ok_or(Problem::Malformed("wanted one Content-Length, in digits"))?
-        .parse::<u64>()
-        .map_err(|_| Problem::TooLarge)?;
-    if size > SUBMISSION_SIZE_BYTES_MAX {
-        return Err(Problem::TooLarge);
-    }
+/// The submission's length in bytes, as the head declares it, when it can be that of one.
+fn declared_submission(headers: &HeaderMap) -> Result<u64, Problem> {
+    let size = declared_size(headers, MEDIA_TYPE, SUBMISSION_SIZE_BYTES_MAX)?;
     let prefix = u64::try_from(PREFIX_SIZE_BYTES).unwrap_or(u64::MAX);
     size_class_of(size.saturating_sub(prefix))
         .map_err(|error| Problem::Envelope(error.to_string()))?;
     Ok(size)
 }
 
-/// The value of a field that is there exactly once.
-pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        (_, _) => None,
+/// Why the store did not take something, as the sender is told.
+pub(crate) const fn problem_of_submit(error: &SubmitError) -> Problem {
+    match error {
+        SubmitError::StoreFull => Problem::StoreFull,
+        SubmitError::ShuttingDown => Problem::Busy,
+        SubmitError::NoSuchForce => Problem::NoSuchForce,
+        SubmitError::TooLarge => Problem::TooLarge(SUBMISSION_SIZE_BYTES_MAX),
+        SubmitError::NoPage | SubmitError::Spilled(_) => Problem::Internal,
     }
 }
 
 /// A submission's share of what all may hold together; given back when it is dropped.
-struct Room<'a> {
+pub(crate) struct Room<'a> {
     _memory: SemaphorePermit<'a>,
     _file: Option<SemaphorePermit<'a>>,
 }
 
 impl<'a> Room<'a> {
-    fn take(app: &'a App, size: u64) -> Result<Self, Problem> {
+    pub(crate) fn take(app: &'a App, size: u64) -> Result<Self, Problem> {
         let spilled = size > IN_MEMORY_SIZE_BYTES_MAX;
         let memory = if spilled { SPILL_MEMORY_BYTES } else { size };
         let memory = u32::try_from(memory).map_err(|_| Problem::Busy)?;
@@ -174,30 +149,16 @@ enum Sink {
 }
 
 /// Reads exactly `size` bytes at no less than the slowest pace, and returns them with their digest.
-async fn take_in(
-    mut body: RequestBody,
-    size: u64,
-    store: &Store,
-) -> Result<(Body, Digest), Problem> {
+async fn take_in(body: RequestBody, size: u64, store: &Store) -> Result<(Body, Digest), Problem> {
     let mut sink = Sink::for_size(size, || store.spill_file())?;
     let mut checked = Checked::Start(Vec::with_capacity(START_SIZE_BYTES));
-    let mut pace = Pace::start(BODY_GRACE);
-    let mut received = 0_u64;
-    while let Some(frame) = timeout_at(pace.deadline(), body.frame())
-        .await
-        .map_err(|_| Problem::TooSlow)?
-    {
-        let cut = Problem::Malformed("the body ended before its Content-Length");
-        let bytes = frame.map_err(|_| cut)?.into_data().unwrap_or_default();
-        pace.count(bytes.len());
-        received = received.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    let mut pieces = Pieces::of(body, size);
+    while let Some(bytes) = pieces.next().await? {
         checked = checked.take(&bytes)?;
         sink.write(&bytes).await?;
     }
-    let (Checked::Rest(hasher), true) = (checked, received == size) else {
-        return Err(Problem::Malformed(
-            "the body is not as long as its Content-Length",
-        ));
+    let Checked::Rest(hasher) = checked else {
+        return Err(Problem::Malformed("the body is shorter than any envelope"));
     };
     Ok((sink.finish(size).await?, hasher.finish()))
 }
@@ -290,44 +251,16 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    const SMALLEST: &str = "67243";
-
-    fn head(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        headers
-    }
-
     #[test]
     fn the_smallest_submission_is_salt_and_tag_and_smallest_envelope() {
-        let found = declared_size(&head(&[
-            ("content-type", MEDIA_TYPE),
-            ("content-length", SMALLEST),
-        ]));
-        assert_eq!(found, Ok(67_243));
-    }
-
-    #[test]
-    fn a_length_that_is_not_plain_digits_is_refused() {
-        for length in ["+67243", "0x10", "67243, 67243", "", " "] {
-            let found = declared_size(&head(&[
-                ("content-type", MEDIA_TYPE),
-                ("content-length", length),
-            ]));
-            assert!(matches!(found, Err(Problem::Malformed(_))), "{length}");
-        }
-    }
-
-    #[test]
-    fn two_lengths_are_refused_also_when_they_agree() {
-        let found = declared_size(&head(&[
-            ("content-type", MEDIA_TYPE),
-            ("content-length", SMALLEST),
-            ("content-length", SMALLEST),
-        ]));
-        assert!(matches!(found, Err(Problem::Malformed(_))));
+        let declared = |length: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", HeaderValue::from_static(MEDIA_TYPE));
+            headers.insert("content-length", HeaderValue::from_static(length));
+            declared_submission(&headers)
+        };
+        assert_eq!(declared("67243"), Ok(67_243));
+        assert!(matches!(declared("67242"), Err(Problem::Envelope(_))));
     }
 
     #[tokio::test]

@@ -77,6 +77,11 @@ pub enum Event<'a> {
         /// Whose log.
         force: &'a Force,
     },
+    /// Drafts of thirty days ago could not all be deleted; it is tried again within the hour.
+    DraftsNotExpired {
+        /// From the operating system.
+        why: io::ErrorKind,
+    },
     /// The store is closed and durable, but not marked so.
     CleanStopNotMarked {
         /// From the operating system.
@@ -148,6 +153,10 @@ impl fmt::Display for Event<'_> {
                     "no epoch of {force} was closed for a fault in the code, it is tried again at the next beat"
                 )
             }
+            Self::DraftsNotExpired { why } => write!(
+                f,
+                "drafts of thirty days ago could not all be deleted, it is tried again within the hour: {why}"
+            ),
             Self::CleanStopNotMarked { error } => write!(
                 f,
                 "cannot mark the clean stop, the next start makes the index anew: {error}"

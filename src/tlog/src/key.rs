@@ -20,6 +20,9 @@ pub const SIGNATURE_SIZE_BYTES: usize = 64;
 /// Signature type of Ed25519 in C2SP signed-note.
 const TYPE_ED25519: u8 = 0x01;
 
+/// Signature type of cosignatures in C2SP signed-note: Ed25519 over a time and a checkpoint.
+const TYPE_COSIGNATURE: u8 = 0x04;
+
 /// Why a key name is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyNameError {
@@ -180,6 +183,11 @@ impl Verifier {
         key_id(&self.name, &self.key)
     }
 
+    /// The key ID under which this name and key cosign: `SHA-256(name || 0A || 04 || key)[..4]`.
+    pub(crate) fn cosigner_id(&self) -> KeyId {
+        key_id_of(&self.name, TYPE_COSIGNATURE, &self.key)
+    }
+
     /// The same key under another name: one key signs each log under that log's origin.
     ///
     /// # Errors
@@ -239,9 +247,13 @@ impl FromStr for Verifier {
 }
 
 fn key_id(name: &str, key: &VerifyingKey) -> KeyId {
+    key_id_of(name, TYPE_ED25519, key)
+}
+
+fn key_id_of(name: &str, kind: u8, key: &VerifyingKey) -> KeyId {
     let digest: [u8; 32] = Sha256::new()
         .chain_update(name)
-        .chain_update([b'\n', TYPE_ED25519])
+        .chain_update([b'\n', kind])
         .chain_update(key.as_bytes())
         .finalize()
         .into();

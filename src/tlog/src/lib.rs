@@ -11,11 +11,13 @@ mod key;
 mod tree;
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod note;
 pub mod proof;
 pub mod tile;
 
 pub use checkpoint::{Checkpoint, log_origin};
+pub use cosignature::{Cosigned, cosign, open_cosigned};
 pub use entry::{ENTRY_SIZE_BYTES, Entry, EntryKind, Seed, decoy};
 pub use hash::{HASH_SIZE_BYTES, Hash, empty_root, leaf_hash, node_hash};
 pub use note::{Signer, Verifier};

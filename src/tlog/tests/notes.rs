@@ -1,7 +1,7 @@
 //! Signed notes and checkpoints: both ways, and every change of one bit.
 
 use hafan_tlog::note::{self, NoteError, SignError};
-use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, log_origin};
+use hafan_tlog::{Checkpoint, Cosigned, Hash, Signer, Verifier, cosign, log_origin, open_cosigned};
 use proptest::prelude::*;
 
 fn signer(name: &str, seed: u8) -> Signer {
@@ -157,5 +157,42 @@ proptest! {
         if let Ok(verifier) = text.parse::<Verifier>() {
             prop_assert_eq!(verifier.to_string(), text);
         }
+    }
+}
+
+const NOON: u64 = 1_795_651_200 + 43_200;
+
+#[test]
+fn a_cosigned_checkpoint_says_what_was_seen_and_on_which_day() {
+    let (signed, log) = signed_checkpoint();
+    let officers = signer("hafan/dyfed-powys/replies-1", 3);
+    let cosigned = cosign(&signed, &log, &officers, NOON).unwrap();
+    let keys = [officers.verifier()];
+    let found = open_cosigned(&cosigned, &log, &keys).unwrap();
+    let checkpoint = Checkpoint::open(&signed, &log).unwrap();
+    let day_s = NOON - 43_200;
+    assert_eq!(found, Cosigned { checkpoint, day_s });
+    let stranger = [signer("hafan/dyfed-powys/replies-1", 4).verifier()];
+    assert!(open_cosigned(&cosigned, &log, &stranger).is_err());
+    assert!(open_cosigned(&signed, &log, &keys).is_err());
+    assert!(cosign(&cosigned, &log, &officers, NOON).is_err());
+    // A signature over the same bytes as a note, with the key of notes, is no cosignature.
+    let plain = [&signed[..], &officers.sign_bytes(&signed)].concat();
+    assert!(open_cosigned(&plain, &log, &keys).is_err());
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_of_a_cosigned_checkpoint_is_refused() {
+    let (signed, log) = signed_checkpoint();
+    let officers = signer("hafan/dyfed-powys/replies-1", 3);
+    let keys = [officers.verifier()];
+    let cosigned = cosign(&signed, &log, &officers, NOON).unwrap();
+    for bit in 0..cosigned.len() * 8 {
+        let mut flipped = cosigned.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(open_cosigned(&flipped, &log, &keys).is_err(), "bit {bit}");
+    }
+    for size in 0..cosigned.len() {
+        assert!(open_cosigned(&cosigned[..size], &log, &keys).is_err());
     }
 }

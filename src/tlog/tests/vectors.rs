@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use hafan_tlog::{Checkpoint, Entry, Seed, Verifier, decoy};
+use hafan_tlog::{Checkpoint, Entry, Seed, Verifier, decoy, open_cosigned};
 
 #[test]
 fn every_vector_of_the_log_is_read_as_it_says() {
@@ -87,7 +87,14 @@ impl Vector {
                     Checkpoint::open(&self.body, &verifier).map_err(|error| chain(&error))?;
                 assert!(self.body.starts_with(checkpoint.encode().as_bytes()));
             }
-            other => assert_eq!(other, "entry, decoy, vkey or checkpoint"),
+            "cosigned" => {
+                let log: Verifier = self.head("vkey").parse().expect("a vkey");
+                let cosigner: Verifier = self.head("cosigner").parse().expect("a vkey");
+                let found = open_cosigned(&self.body, &log, &[cosigner]);
+                let found = found.map_err(|error| chain(&error))?;
+                assert_eq!(found.day_s.to_string(), self.head("time"));
+            }
+            other => assert_eq!(other, "entry, decoy, vkey, checkpoint or cosigned"),
         }
         Ok(())
     }

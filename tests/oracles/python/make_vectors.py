@@ -75,6 +75,7 @@ def log_vectors(folder: Path) -> None:
     decoys(vectors)
     verifiers(vectors)
     checkpoints(vectors)
+    cosigned(vectors)
 
 
 def entries(vectors: Vectors) -> None:
@@ -175,6 +176,46 @@ def checkpoints(vectors: Vectors) -> None:
     write("large", text.encode() + b"x" * 65536, "over 64 KiB", "want at most 65536")
 
 
+def cosignature(name: str, seed: int, text: str, time: int, kind: int = 4, payload: bytes | None = None) -> str:
+    """C2SP tlog-cosignature, cosignature/v1."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+    ident = hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public(seed)).digest()[:4]
+    signed = key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+    payload = time.to_bytes(8, "big") + signed if payload is None else payload
+    return f"\u2014 {name} {b64(ident + payload)}\n"
+
+
+def cosigned(vectors: Vectors) -> None:
+    by, day = "hafan/btp/replies-1", 1795651200
+
+    def write(name: str, body: str | bytes, comment: str, expect: str = "success", time: int = day) -> None:
+        more = {"parse": "cosigned", "vkey": vkey(ORIGIN, 7), "cosigner": vkey(by, 9), "time": str(time)}
+        vectors.write(f"cosigned-{name}", body, comment, expect, **more)
+
+    text = f"{ORIGIN}\n257\n{b64(hashlib.sha256(b'root').digest())}\n"
+    signed = note(ORIGIN, 7, text)
+    good = signed + cosignature(by, 9, text, day)
+    write("ok", good, "seen on a day")
+    write("none", signed, "no cosignature", "not text, a blank line")
+    write("other-key", signed + cosignature(by, 8, text, day), "by another key of that name", "no cosignature by a key asked for")
+    other = cosignature("hafan/btp/replies-2", 9, text, day)
+    write("other-name", signed + other, "by the key under another name", "no cosignature by a key asked for")
+    write("note-key", signed + cosignature(by, 9, text, day, kind=1), "with the key ID of notes", "no cosignature by a key asked for")
+    write("changed", good.replace("\n257\n", "\n258\n"), "changed after both signed", "does not verify")
+    moved = signed + cosignature(by, 9, text.replace("257", "258"), day)
+    write("another", moved, "a cosignature of another tree head", "the checkpoint or the time was changed")
+    payload = (day + 86400).to_bytes(8, "big") + Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32).sign(
+        f"cosignature/v1\ntime {day}\n{text}".encode()
+    )
+    write("later", signed + cosignature(by, 9, text, day, payload=payload), "another day than was signed", "the checkpoint or the time was changed")
+    write("hour", signed + cosignature(by, 9, text, day + 3600), "a time within a day", "not that of a day's beginning")
+    write("short", signed + cosignature(by, 9, text, day, payload=bytes(71)), "a byte too few", "canonical base64 of 76 bytes")
+    write("twice", good + cosignature(by, 9, text, day), "cosigned twice", "2 signatures, want one")
+    write("first", f"{text}\n{cosignature(by, 9, text, day)}{signature(ORIGIN, 7, text)}", "the log's line is the last", "no signature by")
+    write("plain", f"{text}\n{cosignature(by, 9, text, day)}", "not signed by the log", "not text, a blank line")
+    write("cut", good[:-1], "no newline at the end", "canonical base64 of 76 bytes")
+
+
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
@@ -266,6 +307,7 @@ def directory_vectors(folder: Path) -> None:
           fingerprint=fingerprints(intake))
     write("ok-smallest", with_line(encode(SMALL)), "one week, no officers for contact, no courier",
           fingerprint=fingerprints([first]))
+    replies(write, change)
     notes(write, good)
     forms(write, change, good)
     change("force-name", "not the name of a force", "name of a force has a character", force="BTP")
@@ -314,6 +356,34 @@ def directory_vectors(folder: Path) -> None:
     change("courier-log-key", "the log's key as a courier's", "name or key of another", couriers=[vkey("hafan/btp/courier-1", 7)])
 
 
+def replies(write, change) -> None:
+    def key(number: object, seed: int = 61, force: str = "btp") -> str:
+        return vkey(f"hafan/{force}/replies-{number}", seed)
+
+    many = [key(number, 60 + number) for number in range(9, 0, -1)]
+    write("ok-replies", with_line(encode(FULL | {"replies": [key(65535, 62), key(1)]})), "two keys for answers, the newest first",
+          fingerprint=fingerprints(FULL["intake"]))
+    write("ok-replies-most", with_line(encode(SMALL | {"replies": many[1:]})), "eight keys for answers",
+          fingerprint=fingerprints(SMALL["intake"]))
+    change("replies-many", "nine keys for answers", "directory has 9 keys that answers are signed with", replies=many)
+    change("replies-none", "an empty list, null is the right form", "one right form", replies=[])
+    change("replies-name", "a key for answers of another force", "reply key 0 is not named", replies=[key(1, force="cnc")])
+    change("replies-courier", "a key for answers named as a courier's", "reply key 0 is not named",
+           replies=[vkey("hafan/btp/courier-1", 61)])
+    change("replies-zero", "numbers begin with 1", "reply key 0 is not named", replies=[key(0)])
+    change("replies-zeros", "a leading zero", "reply key 0 is not named", replies=[key("01")])
+    change("replies-large", "a number over 65535", "reply key 0 is not named", replies=[key(65536)])
+    change("replies-type", "a key for answers is not a vkey", "not a verification key", replies=["hafan/btp/replies-1"])
+    change("replies-key-twice", "one key for answers twice", "reply key 1 has the name or key of another", replies=[key(2), key(1)])
+    change("replies-name-twice", "one name for two keys", "reply key 1 has the name or key of another", replies=[key(1), key(1, 62)])
+    change("replies-log-key", "the log's key for answers", "reply key 0 has the name or key of another", replies=[key(1, 7)])
+    one = {"threshold": 1, "recipients": [recipient(11)]}
+    change("replies-officer-key", "an officer's key for answers", "reply key 0 has the name or key of another", contact=one,
+           officers=[vkey("hafan/btp/officer-1", 61)], replies=[key(1)])
+    change("replies-courier-key", "a courier has the key for answers", "courier 0 has the name or key of another", replies=[key(1)],
+           couriers=[vkey("hafan/btp/courier-1", 61)])
+
+
 def notes(write, good: dict) -> None:
     line = encode(good)
     text = f"hafan directory v1\n{line}\n"
@@ -346,7 +416,7 @@ def forms(write, change, good: dict) -> None:
     missing = {key: value for key, value in good.items() if key != "replies"}
     write("member-missing", with_line(encode(missing)), "no replies", "not the JSON it must be")
     change("member-unknown", "a member that no directory has", "not the JSON it must be", more=1)
-    change("replies", "replies are not there yet", "not the JSON it must be", replies="key")
+    change("replies", "replies are no list", "not the JSON it must be", replies="key")
     change("police-suspect", "the force itself reads of its own people", "want another force", police_suspect="btp")
     change("police-suspect-name", "not the name of a force", "name of a force has a character", police_suspect="BTP")
     change("police-suspect-type", "not a force but its key", "not the JSON it must be", police_suspect={"recipient": "key"})

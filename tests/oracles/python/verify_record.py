@@ -65,6 +65,9 @@ def main() -> None:
         report = predicate["event"].get("report")
         if report:
             assert statement["subject"] == [{"name": "report", "digest": {"hafan-blob-v1": report}}], "subject"
+        if pages := predicate["event"].get("pages"):
+            digest = sha256(b"".join(bytes.fromhex(page) for page in pages)).hex()
+            assert statement["subject"] == [{"name": "pages of answers", "digest": {"sha256": digest}}], "subject"
         leaves.append(leaf_hash(line.encode()))
     head = Checkpoint.from_text(vector["head"])
     assert head.origin == f"hafan/{vector['force']}/access", "origin"

@@ -78,6 +78,12 @@ pub(crate) fn courier(force: &str) -> Signer {
     Signer::from_seed(&format!("hafan/{force}/courier-1"), &[seed; 32]).unwrap()
 }
 
+/// What a force's answers are signed with.
+pub(crate) fn reply_key(force: &str) -> Signer {
+    let seed = if force == "btp" { 31 } else { 32 };
+    Signer::from_seed(&format!("hafan/{force}/replies-1"), &[seed; 32]).unwrap()
+}
+
 /// Today, UTC.
 pub(crate) fn today() -> Date {
     jiff::Timestamp::now()
@@ -121,7 +127,7 @@ impl Laid {
     pub(crate) fn configure(&self, more: &str) {
         let mut text = format!(
             "listen = \"127.0.0.1:0\"\nlog_name = \"test.invalid/hafan\"\nlog_key_path = \"log.key\"\n\
-             store_dir = \"store\"\npinned_dir = \"pinned\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
+             store_dir = \"store\"\npinned_dir = \"pinned\"\ndrafts_dir = \"drafts\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
              epoch_s = 1\nintake_batch_ms = 20\n{more}\n"
         );
         for force in FORCES {
@@ -274,6 +280,7 @@ fn directory(force: &str, sequence: u64, day: Date, log: &str) -> Vec<u8> {
             recipients: Vec::new(),
         },
         officers: Vec::new(),
+        replies: vec![reply_key(force).verifier()],
         couriers: vec![courier(force).verifier()],
         police_suspect: None,
     })

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use hafan::store::{OpenError, Store, StoreConfig};
 use hafan_directory::Force;
-use hafan_envelope::submission::digest;
+use hafan_envelope::reply::Page;
+use hafan_envelope::submission::{Digest, digest};
 use hafan_tlog::{Checkpoint, Entry, Frontier, Seed, Signer, decoy, log_origin};
 use xtask::binaries::{cargo, target_dir};
 use xtask::process::{guarded, run};
@@ -31,7 +32,7 @@ pub(crate) const LEAVES: u16 = 8;
 /// How long anything may take on the slowest machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// Force and digest of each submission that was acknowledged.
+/// Force and digest of each submission that was acknowledged, and of each page of answers, which has `page-` before it.
 pub(crate) type Acked = BTreeSet<(String, String)>;
 
 pub(crate) fn signer() -> Signer {
@@ -171,6 +172,8 @@ pub(crate) fn check(dir: &Path, acked: &Acked) -> Found {
         Err(OpenError::NotAStore { .. }) if acked.is_empty() => return Found::default(),
         Err(error) => panic!("the store does not open: {error:?}"),
     };
+    let mut lost = 0;
+    let (pages, drops): (Vec<_>, Vec<_>) = acked.iter().partition(|(_, h)| h.starts_with(PAGE));
     let whole = |force: &str, h: &str| {
         let blob = store.blob(&force.parse().unwrap(), &h.parse().unwrap());
         let Some(blob) = blob.unwrap() else {
@@ -180,19 +183,33 @@ pub(crate) fn check(dir: &Path, acked: &Acked) -> Found {
         blob.read_at(0, &mut bytes).unwrap();
         digest(bytes[..16].try_into().unwrap(), &bytes[48..]).to_string() == h
     };
-    let lost = acked.iter().filter(|(force, h)| !whole(force, h)).count();
+    lost += drops.iter().filter(|(force, h)| !whole(force, h)).count();
     for force in store.forces() {
         store.close_epoch(force, YEAR, &signer()).unwrap();
     }
     store.shutdown();
     drop(store);
-    let epochs = check_segments(&config);
+    let (epochs, stored) = check_segments(&config);
+    let is_stored = |force: &str, page: &str| {
+        let h: Digest = page[PAGE.len()..].parse().unwrap();
+        stored.contains(&(force.parse().unwrap(), h.0))
+    };
+    lost += pages
+        .iter()
+        .filter(|(force, page)| !is_stored(force, page))
+        .count();
     Found { lost, epochs }
 }
 
-/// Reads the segments without the store's code; gives the number of epochs.
-fn check_segments(config: &StoreConfig) -> usize {
-    let mut stored = BTreeSet::new();
+/// Before the digest of a page that was acknowledged.
+const PAGE: &str = "page-";
+
+/// Force and digest of each submission and page.
+type Stored = BTreeSet<(Force, [u8; 32])>;
+
+/// Reads the segments without the store's code; gives the number of epochs, and what is stored.
+fn check_segments(config: &StoreConfig) -> (usize, Stored) {
+    let mut stored = Stored::new();
     let mut logs: BTreeMap<Force, Log> = BTreeMap::new();
     let mut epochs = 0;
     for path in hafan_tests::segments(&config.store_dir).unwrap() {
@@ -210,6 +227,10 @@ fn check_segments(config: &StoreConfig) -> usize {
                         .entry(force.clone())
                         .or_default()
                         .grow(&force, payload, &stored);
+                }
+                3 => {
+                    let force = take_force(&mut payload);
+                    stored.insert((force, Page::parse(payload).unwrap().digest().0));
                 }
                 kind => panic!("a frame of kind {kind} in {}", path.display()),
             }
@@ -229,7 +250,7 @@ fn check_segments(config: &StoreConfig) -> usize {
             "the pin of {force}"
         );
     }
-    epochs
+    (epochs, stored)
 }
 
 /// A log as its epochs make it.
@@ -243,12 +264,7 @@ struct Log {
 impl Log {
     /// Follows an epoch: K leaves after the ones before, each the decoy of its seed or a stored submission that is in
     /// no other leaf, under a signed checkpoint of just that tree.
-    fn grow(
-        &mut self,
-        force: &Force,
-        mut epoch: &[u8],
-        stored: &BTreeSet<(Force, [u8; 32])>,
-    ) -> usize {
+    fn grow(&mut self, force: &Force, mut epoch: &[u8], stored: &Stored) -> usize {
         let year = u16::from_be_bytes(*take(&mut epoch));
         let first = u64::from_be_bytes(*take(&mut epoch));
         let count = u16::from_be_bytes(*take(&mut epoch));
@@ -282,7 +298,7 @@ impl Log {
     }
 }
 
-fn read_batch(payload: &mut &[u8], stored: &mut BTreeSet<(Force, [u8; 32])>) {
+fn read_batch(payload: &mut &[u8], stored: &mut Stored) {
     let count = u16::from_be_bytes(*take(payload));
     for _ in 0..count {
         let force = take_force(payload);

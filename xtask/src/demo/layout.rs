@@ -325,6 +325,7 @@ impl Layout {
              log_key_path = \"log.key\"\n\
              store_dir = \"store\"\n\
              pinned_dir = \"pinned\"\n\
+             drafts_dir = \"drafts\"\n\
              site_dir = \"site\"\n\
              directories_dir = \"directories\"\n\
              epoch_s = {}\n\

@@ -11,7 +11,7 @@ use super::Who;
 
 #[derive(Subcommand)]
 pub(crate) enum Directory {
-    /// Sign the next version: more weeks of intake keys, other couriers, another force for reports on own people.
+    /// Sign the next version: more weeks of intake keys, other couriers, a new key for answers, another force for reports on own people.
     #[command(after_help = ISSUE)]
     Issue(Issue),
 }
@@ -50,6 +50,9 @@ pub(crate) struct Issue {
     /// Make a key for one more courier, and write it to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) add_courier: Option<PathBuf>,
+    /// Make the next key that answers are signed with. Those before stay in the directory, so that older answers can be read.
+    #[arg(long)]
+    pub(crate) new_reply_key: bool,
     /// Take a courier's key out, such as courier-1.
     #[arg(long, value_name = "COURIER")]
     pub(crate) remove_courier: Option<String>,

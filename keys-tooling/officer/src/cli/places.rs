@@ -5,6 +5,7 @@ use std::path::Path;
 use super::contact::Contact;
 use super::keys::{Directory, Officers, Signing};
 use super::record::Record;
+use super::replies::Replies;
 use super::{Verb, Who};
 use crate::files::parent;
 
@@ -37,7 +38,10 @@ impl Verb {
             Self::Reader(args) => vec![of(&args.who)],
             Self::Record(Record::Verify(_)) => Vec::new(),
             Self::Record(Record::Export(args)) => vec![parent(&args.to)],
+            Self::Reply(args) => vec![of(&args.who)],
+            Self::Replies(Replies::Export(args)) => vec![of(&args.who), &args.to],
             Self::Retire(args) => vec![of(&args.who)],
+            Self::Thread(args) => vec![of(&args.who)],
         }
     }
 }

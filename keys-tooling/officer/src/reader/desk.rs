@@ -11,6 +11,7 @@ use crate::keyring::Keyring;
 use crate::list::{self, Row};
 use crate::passphrase::Passphrases;
 use crate::read;
+use crate::replies::tell_read;
 use crate::vault::{Held, Vault};
 
 /// The vault and an officer's keys, unlocked.
@@ -20,6 +21,13 @@ pub(super) struct Desk<'a> {
     held: Vec<Held>,
     /// Of headings.
     language: Language,
+}
+
+/// A report that was opened, and what came of remembering it.
+pub(super) struct Read {
+    pub(super) sheet: Sheet,
+    pub(super) is_marked: bool,
+    pub(super) is_told: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -42,16 +50,20 @@ impl<'a> Desk<'a> {
         list::rows(self.vault, &self.keys, &self.held)
     }
 
-    /// Opens a report, when it is written down who does and why.
-    pub(super) fn open(&mut self, row: &Row, reason: Reason) -> Result<Sheet, Failure> {
+    /// Opens a report, when it is written down who does and why, marks it as read, and has the person told so.
+    pub(super) fn open(&mut self, row: &Row, reason: Reason) -> Result<Read, Failure> {
         let held = of(&self.held, row)?;
         let opened = read::open(self.vault, &self.keys, held, &row.reference, reason)?;
-        let blocks = read::blocks(&opened, held, &row.reference, self.language);
-        Ok(Sheet::new(blocks))
-    }
-
-    pub(super) fn mark_read(&self, row: &Row) -> Result<(), Failure> {
-        read::mark_read(self.vault, of(&self.held, row)?)
+        let adds_to = row.adds_to.as_deref();
+        let blocks = read::blocks(&opened, held, &row.reference, adds_to, self.language);
+        let is_marked = read::mark_read(self.vault, held).is_ok();
+        let is_told = tell_read(self.vault, &self.keys, held, &opened).is_ok();
+        let sheet = Sheet::new(blocks);
+        Ok(Read {
+            sheet,
+            is_marked,
+            is_told,
+        })
     }
 }
 

@@ -71,10 +71,10 @@ In a report, | and [x] stand before what the person answered, > before what was 
 
 That you open a report, and why, is written down before it opens. Nothing of a report is written to the disk.";
 
-const LIST_HEAD: &str = "  REFERENCE       STATE  WEEK      ROUTE    LANG  FLAGS";
+const LIST_HEAD: &str = "  REFERENCE       STATE  WEEK      ROUTE     LANG  FLAGS";
 const LIST_HEAD_NARROW: &str = "  REFERENCE       STATE  FLAGS";
 /// From here on, the list has all of its columns.
-const COLUMNS_OF_ALL_FACTS: usize = 64;
+const COLUMNS_OF_ALL_FACTS: usize = 65;
 
 /// Draws everything, and tells `app` how many rows there are to move in.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App) {
@@ -336,18 +336,20 @@ fn entry_line(entry: &list::Row, is_chosen: bool, is_open: bool, columns: usize)
     let about = match &entry.content {
         Ok(content) => {
             let flags = content.flags.join(", ");
-            let alert = if flags.is_empty() {
+            let mut alert = if flags.is_empty() {
                 String::new()
             } else {
-                format!("!! {flags}")
+                format!("!! {flags}  ")
             };
+            alert.push_str(&entry.adds_to_words().unwrap_or_default());
+            let alert = alert.trim_end();
             if columns >= COLUMNS_OF_ALL_FACTS {
                 format!(
-                    "{}  {:<7}  {:<4}  {alert}",
+                    "{}  {:<8}  {:<4}  {alert}",
                     content.week, content.route, content.language
                 )
             } else {
-                alert
+                alert.to_owned()
             }
         }
         Err(why) => format!("NOT OPENED: {why}"),

@@ -131,11 +131,13 @@ impl Run<'_> {
             return;
         };
         match desk.open(entry, reason) {
-            Ok(sheet) => {
-                let marked = desk.mark_read(entry);
-                self.app.opened(at, sheet);
-                if marked.is_err() {
+            Ok(read) => {
+                self.app.opened(at, read.sheet);
+                if !read.is_marked {
                     "This report stays marked as new: the vault could not be changed."
+                        .clone_into(&mut self.app.said);
+                } else if !read.is_told {
+                    "The person is not told that this was read: hafan-keys read says why."
                         .clone_into(&mut self.app.said);
                 }
             }

@@ -24,12 +24,15 @@ fn entry(held: usize, flags: &[&str]) -> Row {
         is_read: false,
         year: 2026,
         index: 0,
+        adds_to: None,
         content: Ok(Content {
             week: "2026-W48".to_owned(),
             route: "self",
             language: "cy",
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             files: 0,
+            thread: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            adds_to: None,
         }),
     }
 }
@@ -50,6 +53,7 @@ fn opened(words: &str) -> Sheet {
         week: "2026-W48",
         year: 2026,
         index: 1,
+        adds_to: None,
     };
     Sheet::new(rows::blocks(&sheet(&report, &place, Language::English)))
 }
@@ -111,7 +115,7 @@ fn the_list_says_what_is_urgent_new_and_closed() {
     both(&mut app, "q: leave");
     let screen = shown(&mut app, 80, 24);
     assert!(
-        screen.contains("2026-W48  self     cy    !! danger, child"),
+        screen.contains("2026-W48  self      cy    !! danger, child"),
         "{screen}"
     );
     assert!(screen.contains("NOT OPENED: the intake key"), "{screen}");
@@ -121,6 +125,24 @@ fn the_list_says_what_is_urgent_new_and_closed() {
     both(&mut app, "This report cannot be opened: the intake key");
     press(&mut app, "\n");
     both(&mut app, "3 reports, 0 open");
+}
+
+#[test]
+fn the_list_says_what_an_addition_adds_to() {
+    let mut app = unlocked();
+    let mut added = entry(1, &["danger"]);
+    added.adds_to = Some("3f2a-91bc-77d0".to_owned());
+    if let Ok(content) = &mut added.content {
+        content.route = "addition";
+        content.adds_to = Some("AAAAAAAAAAAAAAAAAAAAAA".to_owned());
+    }
+    app.unlocked(vec![entry(0, &[]), added]);
+    both(&mut app, "!! danger  adds to");
+    let screen = shown(&mut app, 80, 24);
+    assert!(
+        screen.contains("addition  cy    !! danger  adds to 3f2a-91bc-77d0"),
+        "{screen}"
+    );
 }
 
 #[test]

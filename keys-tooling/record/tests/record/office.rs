@@ -50,6 +50,7 @@ pub(crate) fn directory(sequence: u64, officers: &[&Signer]) -> Directory {
             recipients: (1..=count).map(recipient).collect(),
         },
         officers: officers.iter().map(|officer| officer.verifier()).collect(),
+        replies: Vec::new(),
         couriers: vec![signer("hafan/btp/courier-1", 201).verifier()],
         police_suspect: None,
     })

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::office::{Office, joined};
-use hafan_record::{Context, Event, Hex32, KnownHead, Material, Reason, ReasonCode, verify};
+use hafan_record::{
+    AnswerLanguage, Context, Event, Hex32, KnownHead, Material, Reason, ReasonCode, verify,
+};
 use hafan_tlog::Verifier;
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +105,19 @@ fn events() -> Vec<Event> {
             reports: 20,
             unread: 1,
         },
+        Event::Collected {
+            reports: 3,
+            tree: digest,
+        },
+        Event::Replied {
+            report,
+            language: AnswerLanguage::Welsh,
+            text: digest,
+        },
+        Event::RepliesExported {
+            records: 65,
+            pages: vec![report, digest],
+        },
     ]
 }
 
@@ -190,7 +205,7 @@ fn cases() -> BTreeMap<String, Vector> {
     cases.add(
         "cut-off",
         "the last two entries taken off",
-        &with(lines.get(..11).unwrap()),
+        &with(lines.get(..14).unwrap()),
         None,
     );
     let mut swapped = lines.clone();
@@ -211,8 +226,8 @@ fn cases() -> BTreeMap<String, Vector> {
         &with(&changed),
         None,
     );
-    let twice = [lines.as_slice(), lines.get(12..).unwrap()].concat();
-    cases.add("repeated", "entry 13 twice", &with(&twice), None);
+    let twice = [lines.as_slice(), lines.get(15..).unwrap()].concat();
+    cases.add("repeated", "entry 16 twice", &with(&twice), None);
     let set_back = Material {
         head: Some(early.clone()),
         ..with(lines.get(..4).unwrap())
@@ -234,7 +249,7 @@ fn cases() -> BTreeMap<String, Vector> {
         None,
     );
     let pending = Material {
-        head: Some(heads.get(11).unwrap().clone()),
+        head: Some(heads.get(14).unwrap().clone()),
         ..whole.clone()
     };
     cases.add(
@@ -265,8 +280,8 @@ fn cases() -> BTreeMap<String, Vector> {
 /// The entry before the last, signed anew by its own officer.
 fn replaced(cases: &mut Cases, lines: &[Vec<u8>]) {
     let other = Office::new();
-    for (event, at) in events().into_iter().zip(0..12) {
-        let event = if at == 11 {
+    for (event, at) in events().into_iter().zip(0..15) {
+        let event = if at == 14 {
             Event::Listed {
                 reports: 9,
                 tree: Hex32([1; 32]),
@@ -282,14 +297,14 @@ fn replaced(cases: &mut Cases, lines: &[Vec<u8>]) {
             .unwrap();
     }
     let mut forged = lines.to_vec();
-    *forged.get_mut(11).unwrap() = other.lines().pop().unwrap();
+    *forged.get_mut(14).unwrap() = other.lines().pop().unwrap();
     let material = Material {
         entries: joined(&forged),
         ..cases.office.material()
     };
     cases.add(
         "replaced",
-        "entry 12 signed anew by its officer after entry 13 was written",
+        "entry 15 signed anew by its officer after entry 16 was written",
         &material,
         None,
     );

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Sender};
 
 use bytes::Bytes;
 use hafan_directory::Force;
-use hafan_tlog::{Checkpoint, Entry, Frontier, Seed, Signer, decoy, log_origin};
+use hafan_tlog::{Checkpoint, Entry, EntryKind, Frontier, Seed, Signer, decoy, log_origin};
 use rand::RngCore as _;
 use rand::rngs::OsRng;
 use rand::seq::SliceRandom as _;
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::EpochError;
 use super::fail_stop::fail_stop;
-use super::index::{Changes, Index};
+use super::index::{Changes, Index, Kept};
 use super::pin::StagedPin;
 use super::record::Epoch;
 use super::shared::{Pending, Shared};
@@ -57,17 +57,33 @@ pub(crate) fn close(
     }
     let old = shared.log(force, year).ok_or(EpochError::ShuttingDown)?;
     let leaves = usize::from(shared.config.leaves_per_epoch);
-    let oldest: Vec<Pending> = shared.pending().get(force).map_or_else(Vec::new, |queue| {
-        queue.iter().take(leaves).copied().collect()
-    });
+    // Pages come first, so that a flood of submissions holds no answer up; half is left, so that no courier holds reports up.
+    let pages = oldest(shared, Kept::Page, force, leaves.div_ceil(2));
+    let drops = oldest(shared, Kept::Drop, force, leaves - pages.len());
     let seed = fresh_seed();
-    let slots = draw_positions(&oldest, leaves);
+    let waiting: Vec<Waiting> = [(Kept::Page, &pages), (Kept::Drop, &drops)]
+        .into_iter()
+        .flat_map(|(kept, oldest)| oldest.iter().map(move |pending| (kept, *pending)))
+        .collect();
+    let slots = draw_positions(&waiting, leaves);
     let step = grown(shared, force, year, signer, old, seed, &slots)?;
     append(shared, commands, step)?;
-    if let Some(queue) = shared.pending().get_mut(force) {
-        queue.drain(..oldest.len());
+    for (kept, taken) in [(Kept::Page, pages), (Kept::Drop, drops)] {
+        if let Some(queue) = shared.pending(kept).get_mut(force) {
+            queue.drain(..taken.len());
+        }
     }
     Ok(())
+}
+
+/// What takes a place in an epoch.
+type Waiting = (Kept, Pending);
+
+/// The oldest of what waits, at most `count`.
+fn oldest(shared: &Shared, kept: Kept, force: &Force, count: usize) -> Vec<Pending> {
+    let queues = shared.pending(kept);
+    let queue = queues.get(force).into_iter().flatten();
+    queue.take(count).copied().collect()
 }
 
 /// One durable step of a log.
@@ -136,7 +152,7 @@ fn grown(
     signer: &Signer,
     old: Arc<LogView>,
     seed: Seed,
-    slots: &[Option<Pending>],
+    slots: &[Option<Waiting>],
 ) -> Result<Step, EpochError> {
     let first = old.tree().size();
     let mut leaves = Vec::with_capacity(slots.len());
@@ -144,9 +160,16 @@ fn grown(
     for (position, slot) in (0..=u16::MAX).zip(slots) {
         leaves.push(match slot {
             None => decoy(&seed, position),
-            Some(drop) => {
-                changes.put_leaf(force, &drop.h, year, first + u64::from(position));
-                Entry::drop_of(drop.h, drop.t)
+            Some((kept, Pending { h, t })) => {
+                changes.put_leaf(*kept, force, h, year, first + u64::from(position));
+                match kept {
+                    Kept::Drop => Entry::drop_of(*h, *t),
+                    Kept::Page => Entry {
+                        kind: EntryKind::ReplyPage,
+                        h: *h,
+                        t: *t,
+                    },
+                }
             }
         });
     }
@@ -286,9 +309,9 @@ fn fresh_seed() -> Seed {
     Seed::from_bytes(&bytes)
 }
 
-/// `leaves` positions, the drops among them at random.
-fn draw_positions(drops: &[Pending], leaves: usize) -> Vec<Option<Pending>> {
-    let mut slots: Vec<Option<Pending>> = drops.iter().copied().map(Some).collect();
+/// `leaves` positions, what waits among them at random.
+fn draw_positions(waiting: &[Waiting], leaves: usize) -> Vec<Option<Waiting>> {
+    let mut slots: Vec<Option<Waiting>> = waiting.iter().copied().map(Some).collect();
     slots.resize(leaves, None);
     slots.shuffle(&mut OsRng);
     slots
@@ -300,17 +323,16 @@ mod tests {
 
     #[test]
     fn drops_are_drawn_over_all_positions_and_none_is_lost() {
-        let drops: Vec<Pending> = (0..3)
-            .map(|n| Pending {
-                h: [n; 32],
-                t: [n; 32],
-            })
-            .collect();
+        let pending = |n| Pending {
+            h: [n; 32],
+            t: [n; 32],
+        };
+        let drops: Vec<Waiting> = (0..3).map(|n| (Kept::Drop, pending(n))).collect();
         let mut seen = [0; 8];
         for _ in 0..2_000 {
             let slots = draw_positions(&drops, 8);
             assert_eq!(slots.len(), 8);
-            let mut found: Vec<u8> = slots.iter().flatten().map(|drop| drop.h[0]).collect();
+            let mut found: Vec<u8> = slots.iter().flatten().map(|(_, drop)| drop.h[0]).collect();
             found.sort_unstable();
             assert_eq!(found, [0, 1, 2]);
             for (count, slot) in seen.iter_mut().zip(&slots) {

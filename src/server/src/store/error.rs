@@ -158,7 +158,7 @@ pub enum OpenError {
         reason: EpochDamage,
     },
     /// A submission that the log promises is not there.
-    #[error("the log of {force} has a leaf whose submission is in no segment")]
+    #[error("the log of {force} has a leaf whose submission or page of answers is in no segment")]
     Withheld {
         /// The force.
         force: Force,
@@ -275,6 +275,9 @@ pub enum SubmitError {
     /// Shorter than salt and τ, or longer than a segment holds: 413.
     #[error("the submission is shorter than 48 bytes or longer than a segment holds")]
     TooLarge,
+    /// Not the structure of a page of answers: 422.
+    #[error("the page is none")]
+    NoPage,
     /// The file that it was spilled to cannot be read, or has another size: 500.
     #[error("the spilled submission cannot be read")]
     Spilled(#[source] io::Error),

@@ -24,6 +24,8 @@ pub(crate) enum FrameKind {
     Intake,
     /// 2: the leaves and the checkpoint of one epoch.
     Epoch,
+    /// 3: a page of answers.
+    Page,
 }
 
 impl FrameKind {
@@ -31,6 +33,7 @@ impl FrameKind {
         match self {
             Self::Intake => 1,
             Self::Epoch => 2,
+            Self::Page => 3,
         }
     }
 }
@@ -86,6 +89,7 @@ impl Header {
         let kind = match kind {
             [1, 0, 0, 0] => FrameKind::Intake,
             [2, 0, 0, 0] => FrameKind::Epoch,
+            [3, 0, 0, 0] => FrameKind::Page,
             _ => return None,
         };
         let payload_size = u64::from_be_bytes(*length.first_chunk()?);
@@ -169,8 +173,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn headers_come_back(epoch: bool, payload_size: u64) {
-            let kind = if epoch { FrameKind::Epoch } else { FrameKind::Intake };
+        fn headers_come_back(kind in 0..3_usize, payload_size: u64) {
+            let kind = [FrameKind::Intake, FrameKind::Epoch, FrameKind::Page][kind];
             let header = Header { kind, payload_size };
             prop_assert_eq!(Header::parse(&header.encode()), Some(header));
         }

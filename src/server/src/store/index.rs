@@ -8,6 +8,9 @@
 //! | --- | --- |
 //! | `D` force 00 h[32] | segment u32, byte u64, size u32, t[32] |
 //! | `L` force 00 h[32] | year u16, leaf index u64 |
+//! | `R` force 00 h[32] | as `D`, of a page of answers; then its index part, 2176 |
+//! | `Q` force 00 h[32] | as `L`, of a page of answers |
+//! | `A` force 00 year u16, leaf index u64 | h[32] of the page of answers that the leaf stands for |
 //! | `T` force 00 year u16, level u8 (ff for entries), number u64 | a full tile or bundle |
 //! | `P` force 00 year u16, first leaf u64 | number of leaves u16, seed[32] |
 //! | `S` force 00 year u16 | size u64, root[32] |
@@ -21,6 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use hafan_directory::Force;
+use hafan_envelope::reply::INDEX_PART_SIZE_BYTES;
 use hafan_envelope::submission::Digest;
 use hafan_tlog::tile::TileKind;
 use hafan_tlog::{Hash, Seed, TilePath};
@@ -40,6 +44,9 @@ const SLED_CACHE_SIZE_BYTES: u64 = 64 * 1024 * 1024;
 /// Blocks kept behind the end of sled's file before each change: several of its segments.
 pub(crate) const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Size in bytes of what the index says of a place in the value log.
+const PLACE_SIZE_BYTES: usize = 48;
+
 /// Why the index did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
@@ -53,15 +60,38 @@ pub(crate) enum IndexError {
     Panicked,
     #[error("a value of the index has {found} bytes, want {wanted}")]
     Value { found: usize, wanted: usize },
-    #[error("the index knows a leaf of a submission that it does not know")]
+    #[error("the index knows a leaf of a submission or page that it does not know")]
     LeafWithoutDrop,
 }
 
-/// Where a submission is in the value log, and its tag digest.
+/// What a leaf can stand for: a submission, or a page of answers. Each has two tables: where it is, and its leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Drop,
+    Page,
+}
+
+impl Kept {
+    const fn places(self) -> u8 {
+        match self {
+            Self::Drop => b'D',
+            Self::Page => b'R',
+        }
+    }
+
+    const fn leaves(self) -> u8 {
+        match self {
+            Self::Drop => b'L',
+            Self::Page => b'Q',
+        }
+    }
+}
+
+/// Where a submission or page is in the value log, and the `t` of its leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DropPlace {
     pub(crate) segment: u32,
-    /// Byte of the segment at which the submission begins.
+    /// Byte of the segment at which it begins.
     pub(crate) offset: u64,
     pub(crate) size: u32,
     pub(crate) t: [u8; 32],
@@ -87,17 +117,37 @@ impl Changes {
     }
 
     pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &DropPlace) {
-        let mut value = Vec::with_capacity(48);
-        value.extend(place.segment.to_be_bytes());
-        value.extend(place.offset.to_be_bytes());
-        value.extend(place.size.to_be_bytes());
-        value.extend(place.t);
-        self.put(key(b'D', force, &[&h.0]), value);
+        self.put(
+            key(Kept::Drop.places(), force, &[&h.0]),
+            encode_place(place),
+        );
     }
 
-    pub(crate) fn put_leaf(&mut self, force: &Force, h: &[u8; 32], year: u16, index: u64) {
-        let value = [&year.to_be_bytes()[..], &index.to_be_bytes()].concat();
-        self.put(key(b'L', force, &[h]), value);
+    pub(crate) fn put_page(
+        &mut self,
+        force: &Force,
+        h: &Digest,
+        place: &DropPlace,
+        index_part: &[u8],
+    ) {
+        let mut value = encode_place(place);
+        value.extend(index_part);
+        self.put(key(Kept::Page.places(), force, &[&h.0]), value);
+    }
+
+    pub(crate) fn put_leaf(
+        &mut self,
+        kept: Kept,
+        force: &Force,
+        h: &[u8; 32],
+        year: u16,
+        index: u64,
+    ) {
+        let at = [&year.to_be_bytes()[..], &index.to_be_bytes()].concat();
+        if kept == Kept::Page {
+            self.put(key(b'A', force, &[&at]), h.to_vec());
+        }
+        self.put(key(kept.leaves(), force, &[h]), at);
     }
 
     pub(crate) fn put_tile(
@@ -207,9 +257,38 @@ impl Index {
         h: &Digest,
     ) -> Result<Option<DropPlace>, IndexError> {
         self.db
-            .get(key(b'D', force, &[&h.0]))?
+            .get(key(Kept::Drop.places(), force, &[&h.0]))?
             .map(|value| parse_place(&value))
             .transpose()
+    }
+
+    /// Where a page of answers is, and its index part.
+    pub(crate) fn page(
+        &self,
+        force: &Force,
+        h: &[u8; 32],
+    ) -> Result<Option<(DropPlace, Vec<u8>)>, IndexError> {
+        let Some(value) = self.db.get(key(Kept::Page.places(), force, &[h]))? else {
+            return Ok(None);
+        };
+        let wanted = PLACE_SIZE_BYTES + INDEX_PART_SIZE_BYTES;
+        let (place, part) = value
+            .split_at_checked(PLACE_SIZE_BYTES)
+            .filter(|(_, part)| part.len() == INDEX_PART_SIZE_BYTES)
+            .ok_or_else(|| value_error(&value, wanted))?;
+        Ok(Some((parse_place(place)?, part.to_vec())))
+    }
+
+    /// The `h` of the pages of answers whose leaves are in `leaves`, in order.
+    pub(crate) fn pages_at(
+        &self,
+        force: &Force,
+        year: u16,
+        leaves: std::ops::Range<u64>,
+    ) -> Result<Vec<[u8; 32]>, IndexError> {
+        let at = |leaf: u64| key(b'A', force, &[&year.to_be_bytes(), &leaf.to_be_bytes()]);
+        let rows = self.db.range(at(leaves.start)..at(leaves.end));
+        rows.map(|row| fixed(&row?.1)).collect()
     }
 
     /// A full tile or bundle.
@@ -270,12 +349,13 @@ impl Index {
         Ok(epochs)
     }
 
-    /// The submissions of a force that are in no epoch, the oldest first, and the number of all of them.
+    /// The submissions or pages of a force that are in no epoch, the oldest first, and the number of all of them.
     pub(crate) fn pending(
         &self,
+        kept: Kept,
         force: &Force,
     ) -> Result<(Vec<(Digest, DropPlace)>, u64), IndexError> {
-        let mut drops = self.db.scan_prefix(key(b'D', force, &[]));
+        let mut drops = self.db.scan_prefix(key(kept.places(), force, &[]));
         let mut pending = Vec::new();
         let mut count = 0;
         // Both are in order of h, and each leaf has its submission.
@@ -285,9 +365,10 @@ impl Index {
             };
             let (key, value) = row?;
             count += 1;
-            Ok(Some((Digest(key_digest(&key)?), parse_place(&value)?)))
+            let place = value.get(..PLACE_SIZE_BYTES).unwrap_or(&value);
+            Ok(Some((Digest(key_digest(&key)?), parse_place(place)?)))
         };
-        for leaf in self.db.scan_prefix(key(b'L', force, &[])).keys() {
+        for leaf in self.db.scan_prefix(key(kept.leaves(), force, &[])).keys() {
             let leaf = key_digest(&leaf?)?;
             loop {
                 let (h, place) = next_drop()?.ok_or(IndexError::LeafWithoutDrop)?;
@@ -334,8 +415,17 @@ fn key_digest(key: &[u8]) -> Result<[u8; 32], IndexError> {
         .ok_or_else(|| value_error(key, 32))
 }
 
+fn encode_place(place: &DropPlace) -> Vec<u8> {
+    let mut value = Vec::with_capacity(PLACE_SIZE_BYTES);
+    value.extend(place.segment.to_be_bytes());
+    value.extend(place.offset.to_be_bytes());
+    value.extend(place.size.to_be_bytes());
+    value.extend(place.t);
+    value
+}
+
 fn parse_place(value: &[u8]) -> Result<DropPlace, IndexError> {
-    let value: [u8; 48] = fixed(value)?;
+    let value: [u8; PLACE_SIZE_BYTES] = fixed(value)?;
     let (segment, rest) = split::<4>(&value)?;
     let (offset, rest) = split::<8>(rest)?;
     let (size, rest) = split::<4>(rest)?;

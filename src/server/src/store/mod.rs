@@ -12,16 +12,16 @@
 //! Source: docs/protocol.md sections 4, 5, 6.
 
 mod disk;
-mod fail_stop;
+pub(crate) mod fail_stop;
 mod frame;
 
 mod record;
 mod scan;
 mod segment;
-mod space;
-mod times;
+pub(crate) mod space;
+pub(crate) mod times;
 
-mod folder;
+pub(crate) mod folder;
 mod index;
 mod pin;
 mod view;
@@ -47,6 +47,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hafan_directory::Force;
+use hafan_envelope::reply::Page;
 use hafan_envelope::submission::{Digest, tag_digest};
 use hafan_tlog::{Signer, TilePath, Verifier};
 use tokio::sync::{Semaphore, oneshot};
@@ -58,8 +59,9 @@ pub use self::read::{Blob, DropAt, Drops, EpochAt};
 pub use self::record::RecordError;
 pub use self::scan::Damage;
 
+use self::index::Kept;
 use self::shared::Shared;
-use self::writer::{Command, Job, Writer};
+use self::writer::{Command, Job, PageJob, Writer};
 
 /// Memory of submissions that wait for their batch: beyond it, submitting waits.
 const QUEUE_SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -293,6 +295,35 @@ impl Store {
         answer.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 
+    /// Hands a page of answers in. Resolves when it is durable, and never before.
+    ///
+    /// # Errors
+    ///
+    /// The store is full or shutting down, or it is no page, or not for one of its forces.
+    pub async fn submit_page(&self, force: &Force, page: Vec<u8>) -> Result<Accepted, SubmitError> {
+        if !self.shared.config.forces.contains(force) {
+            return Err(SubmitError::NoSuchForce);
+        }
+        let h = Page::parse(&page)
+            .map_err(|_| SubmitError::NoPage)?
+            .digest();
+        let wanted = frame::payload_size_max(self.shared.config.segment_size_bytes);
+        if record::page_payload_size(force) > wanted {
+            return Err(SubmitError::TooLarge);
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = PageJob {
+            force: force.clone(),
+            h,
+            bytes: page,
+            reply,
+        };
+        self.commands
+            .send(Command::Page(job))
+            .map_err(|_| SubmitError::ShuttingDown)?;
+        answer.await.unwrap_or(Err(SubmitError::ShuttingDown))
+    }
+
     /// A file without a name in the store's folder, for [`Body::Spilled`]. Blocks for the disk.
     ///
     /// # Errors
@@ -394,8 +425,48 @@ impl Store {
     /// How many submissions of a force are durable and wait for an epoch.
     #[must_use]
     pub fn backlog(&self, force: &Force) -> u64 {
-        let waiting = self.shared.pending().get(force).map_or(0, VecDeque::len);
+        self.waiting(Kept::Drop, force)
+    }
+
+    /// How many pages of answers of a force are durable and wait for an epoch.
+    #[must_use]
+    pub fn pages_waiting(&self, force: &Force) -> u64 {
+        self.waiting(Kept::Page, force)
+    }
+
+    fn waiting(&self, kept: Kept, force: &Force) -> u64 {
+        let queues = self.shared.pending(kept);
+        let waiting = queues.get(force).map_or(0, VecDeque::len);
         u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
+    /// The index parts of the pages of answers among the leaves from `number` × 16,384 on, one after the other; nothing
+    /// when the log does not reach that far. Blocks shortly.
+    ///
+    /// # Errors
+    ///
+    /// The index fails.
+    pub fn reply_index(
+        &self,
+        force: &Force,
+        year: u16,
+        number: u64,
+    ) -> Result<Option<Bytes>, ReadError> {
+        read::reply_index(&self.shared, force, year, number)
+    }
+
+    /// The page of answers that a leaf stands for; nothing when it stands for none. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// It is rotten, or the disk or index fails.
+    pub fn reply_page(
+        &self,
+        force: &Force,
+        year: u16,
+        leaf: u64,
+    ) -> Result<Option<Bytes>, ReadError> {
+        read::reply_page(&self.shared, force, year, leaf)
     }
 
     /// Whether a submission is durable, without reading it. Blocks shortly.

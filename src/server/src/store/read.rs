@@ -6,9 +6,10 @@ use std::os::unix::fs::FileExt as _;
 
 use bytes::Bytes;
 use hafan_directory::Force;
+use hafan_envelope::reply::{INDEX_LEAVES, page_digest};
 use hafan_envelope::submission::{Digest, DigestHasher, tag_digest};
 use hafan_tlog::tile::{TILE_WIDTH, TileKind, decode_entries};
-use hafan_tlog::{Entry, Seed, TilePath, decoy};
+use hafan_tlog::{Entry, EntryKind, Seed, TilePath, decoy};
 
 use super::ReadError;
 use super::index::{EpochRow, Index, IndexError};
@@ -157,7 +158,7 @@ pub(crate) fn drops(
                 .filter(|row| row.first <= at)
                 .ok_or_else(|| lacking("an epoch"))?;
             let position = u16::try_from(at - row.first).map_err(|_| lacking("an epoch"))?;
-            if leaf != decoy(&row.seed, position) {
+            if leaf.kind == EntryKind::Drop && leaf != decoy(&row.seed, position) {
                 let place = index
                     .drop_place(force, &Digest(leaf.h))?
                     .ok_or_else(|| lacking("a drop"))?;
@@ -221,6 +222,68 @@ fn lacking(what: &str) -> ReadError {
     ReadError::Index {
         reason: format!("{what} is missing from it"),
     }
+}
+
+/// The index parts of the pages of answers among the leaves that index `number` is of, as many as the log has.
+pub(crate) fn reply_index(
+    shared: &Shared,
+    force: &Force,
+    year: u16,
+    number: u64,
+) -> Result<Option<Bytes>, ReadError> {
+    let first = number.checked_mul(INDEX_LEAVES);
+    let size = shared.log(force, year).map(|log| log.tree().size());
+    let (Some(size), Some(first)) = (size, first) else {
+        return Ok(None);
+    };
+    if first > size {
+        return Ok(None);
+    }
+    with_index(shared, |index| {
+        let leaves = first..first.saturating_add(INDEX_LEAVES).min(size);
+        let mut parts = Vec::new();
+        for h in index.pages_at(force, year, leaves)? {
+            let (_, part) = index
+                .page(force, &h)?
+                .ok_or_else(|| lacking("a page of answers"))?;
+            parts.extend(part);
+        }
+        Ok(Some(parts.into()))
+    })
+}
+
+/// The page of answers that a leaf stands for; its digest is computed from the disk first.
+pub(crate) fn reply_page(
+    shared: &Shared,
+    force: &Force,
+    year: u16,
+    leaf: u64,
+) -> Result<Option<Bytes>, ReadError> {
+    let size = shared.log(force, year).map_or(0, |log| log.tree().size());
+    let found = with_index(shared, |index| {
+        let end = leaf.saturating_add(1).min(size);
+        match index.pages_at(force, year, leaf.min(end)..end)?.first() {
+            None => Ok(None),
+            Some(h) => Ok(index.page(force, h)?.map(|(place, _)| (*h, place))),
+        }
+    })?;
+    let Some((h, place)) = found else {
+        return Ok(None);
+    };
+    let (segment, byte) = (place.segment, place.offset);
+    let failed = |source| ReadError::Io {
+        segment,
+        byte,
+        source,
+    };
+    let file = File::open(segment_path(&shared.folder.segments(), segment)).map_err(failed)?;
+    let size = usize::try_from(place.size).unwrap_or(0);
+    let mut bytes = vec![0; size];
+    file.read_exact_at(&mut bytes, byte).map_err(failed)?;
+    if page_digest(&bytes).0 != h {
+        return Err(ReadError::Rotten { segment, byte });
+    }
+    Ok(Some(bytes.into()))
 }
 
 /// Whether a submission is in the index.

@@ -1,4 +1,4 @@
-//! What frames hold, as bytes: intake batches and epochs. Source: docs/protocol.md section 6.
+//! What frames hold, as bytes: intake batches, epochs and pages of answers. Source: docs/protocol.md sections 6 and 14.
 //!
 //! Reads what a checksum has covered, but trusts no length in it: a frame could have been made by another program.
 
@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::str::FromStr as _;
 
 use hafan_directory::Force;
+use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page, PageError};
 use hafan_tlog::{ENTRY_SIZE_BYTES, Entry, Seed};
 
 /// Salt and τ, the least that a submission has.
@@ -46,6 +47,9 @@ pub enum RecordError {
         /// Position in the epoch, from 0.
         position: u16,
     },
+    /// What should be a page of answers is none.
+    #[error("the page of answers is none: {0}")]
+    Page(PageError),
 }
 
 /// Size in bytes of what stands before a submission in a batch, for this force.
@@ -134,6 +138,27 @@ impl Epoch {
             }),
         }
     }
+}
+
+/// Size in bytes of the payload of a page frame of this force.
+pub(crate) fn page_payload_size(force: &Force) -> u64 {
+    let page = u64::try_from(PAGE_SIZE_BYTES).unwrap_or(u64::MAX);
+    1 + u64::try_from(force.as_str().len()).unwrap_or(u64::MAX) + page
+}
+
+/// Writes the payload of a page frame: `force length u8, force, page`.
+pub(crate) fn write_page(out: &mut dyn Write, force: &Force, page: &[u8]) -> io::Result<()> {
+    write_force(out, force)?;
+    out.write_all(page)
+}
+
+/// Reads the payload of a page frame: whose page it is, and its bytes, which are one.
+pub(crate) fn parse_page(payload: &[u8]) -> Result<(Force, Page<'_>), RecordError> {
+    let mut rest = payload;
+    let [length] = take::<1>(&mut rest, "force")?;
+    let force = parse_force(take_slice(&mut rest, usize::from(length), "force")?)?;
+    let page = Page::parse(rest).map_err(RecordError::Page)?;
+    Ok((force, page))
 }
 
 fn take<const N: usize>(rest: &mut &[u8], field: &'static str) -> Result<[u8; N], RecordError> {

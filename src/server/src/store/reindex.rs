@@ -12,40 +12,41 @@ use std::time::Duration;
 
 use hafan_directory::Force;
 use hafan_envelope::submission::{DigestHasher, tag_digest};
-use hafan_tlog::decoy;
+use hafan_tlog::{EntryKind, decoy};
 
 use super::folder::{Folder, make_private_dir};
 use super::frame::FrameKind;
-use super::index::{Changes, DropPlace, Index, IndexError};
+use super::index::{Changes, DropPlace, Index, IndexError, Kept};
 use super::record::{Epoch, SubmissionAt, walk_batch};
-use super::replay::{Replay, io_error, read_epoch, walk_error};
+use super::replay::{Replay, io_error, read_epoch, read_page, walk_error};
 use super::scan::{FrameAt, each_chunk, scan, segment_path};
 use super::shared::{Pending, Queues};
 use super::space::is_shortage;
 use super::view::LogView;
+use super::writer::page_place;
 use super::{OpenError, OpenProgress};
 
 /// Changes of the index that are made together while it is made anew.
 const REBUILD_BATCH: usize = 1024;
 
-/// The index, and what waits for an epoch. One that is not known to be right is deleted and made anew.
+/// The index, and the submissions and pages that wait for an epoch. One that is not known to be right is deleted and made anew.
 pub(crate) fn open_index(
     folder: &Folder,
     clean: bool,
     replay: &Replay,
     open_time_max: Duration,
     progress: &dyn Fn(OpenProgress),
-) -> Result<(Index, Queues), OpenError> {
+) -> Result<(Index, Queues, Queues), OpenError> {
     let dir = folder.index();
     if clean && dir.join("db").is_file() {
         match Index::open(&dir, open_time_max) {
             // Whoever opens it may still write there. The mark of the clean stop is gone: the next start makes it anew.
             Err(IndexError::Hung) => return Err(OpenError::IndexHung { path: dir }),
             Ok(index) => {
-                if let Ok((pending, complete)) = compare(&index, replay)
+                if let Ok((pending, pages, complete)) = compare(&index, replay)
                     && complete
                 {
-                    return Ok((index, pending));
+                    return Ok((index, pending, pages));
                 }
             }
             Err(_) => {}
@@ -62,7 +63,7 @@ pub(crate) fn open_index(
     make_private_dir(&dir).map_err(io_error(&dir))?;
     let index = Index::open(&dir, open_time_max).map_err(|error| index_error(&dir, &error))?;
     rebuild(folder, &index, progress)?;
-    let (pending, _) = compare(&index, replay).map_err(|error| match error {
+    let (pending, pages, _) = compare(&index, replay).map_err(|error| match error {
         CompareError::Withheld(force) => OpenError::Withheld { force },
         CompareError::Differs => index_error(
             &dir,
@@ -70,7 +71,7 @@ pub(crate) fn open_index(
         ),
         CompareError::Index(error) => index_error(&dir, &error),
     })?;
-    Ok((index, pending))
+    Ok((index, pending, pages))
 }
 
 fn index_error(dir: &Path, reason: &dyn std::fmt::Display) -> OpenError {
@@ -86,21 +87,31 @@ enum CompareError {
     Index(IndexError),
 }
 
-/// Compares the index with the segments: size and root of each log, number of submissions of each force.
+/// Compares the index with the segments: size and root of each log, number of submissions and pages of each force.
 ///
-/// Gives what waits for an epoch, and whether the index has as many submissions as the segments. One that was just made
+/// Gives what waits for an epoch, and whether the index has as many of both as the segments. One that was just made
 /// may have fewer: the same submission could be there twice if an index had once failed to find it.
-fn compare(index: &Index, replay: &Replay) -> Result<(Queues, bool), CompareError> {
+fn compare(index: &Index, replay: &Replay) -> Result<(Queues, Queues, bool), CompareError> {
     for ((force, year), log) in &replay.logs {
         let head = index.head(force, *year).map_err(CompareError::Index)?;
         if head != Some((log.view.tree().size(), log.view.tree().root())) {
             return Err(CompareError::Differs);
         }
     }
+    let (pending, has_drops) = compare_kept(index, Kept::Drop, &replay.drops)?;
+    let (pages, has_pages) = compare_kept(index, Kept::Page, &replay.pages)?;
+    Ok((pending, pages, has_drops && has_pages))
+}
+
+fn compare_kept(
+    index: &Index,
+    kept: Kept,
+    counts: &BTreeMap<Force, u64>,
+) -> Result<(Queues, bool), CompareError> {
     let mut queues = Queues::new();
     let mut complete = true;
-    for (force, count) in &replay.drops {
-        let (pending, found) = match index.pending(force) {
+    for (force, count) in counts {
+        let (pending, found) = match index.pending(kept, force) {
             Err(IndexError::LeafWithoutDrop) => return Err(CompareError::Withheld(force.clone())),
             Err(error) => return Err(CompareError::Index(error)),
             Ok(found) => found,
@@ -140,6 +151,10 @@ fn rebuild(
                     })
                     .map_err(|error| walk_error(&dir, &frame, error, |error| error))?;
                 }
+                FrameKind::Page => read_page(&dir, file, &frame, |force, page| {
+                    let place = page_place(frame.segment, frame.payload_offset(), &force, &page);
+                    changes.put_page(&force, &page.digest(), &place, &page.index_part());
+                })?,
                 FrameKind::Epoch => {
                     index_epoch(&read_epoch(&dir, file, &frame)?, &mut views, &mut changes);
                 }
@@ -190,8 +205,11 @@ fn index_epoch(epoch: &Epoch, views: &mut BTreeMap<(Force, u16), LogView>, chang
         .entry((force.clone(), year))
         .or_insert_with(|| LogView::empty(Vec::new().into()));
     for (position, leaf) in (0..=u16::MAX).zip(&epoch.leaves) {
-        if *leaf != decoy(&epoch.seed, position) {
-            changes.put_leaf(force, &leaf.h, year, epoch.first + u64::from(position));
+        let index = epoch.first + u64::from(position);
+        if leaf.kind == EntryKind::ReplyPage {
+            changes.put_leaf(Kept::Page, force, &leaf.h, year, index);
+        } else if *leaf != decoy(&epoch.seed, position) {
+            changes.put_leaf(Kept::Drop, force, &leaf.h, year, index);
         }
     }
     view.grow(&epoch.leaves, |tile| {
@@ -244,6 +262,7 @@ mod tests {
         let replay = Replay {
             logs: BTreeMap::new(),
             drops: BTreeMap::new(),
+            pages: BTreeMap::new(),
             end: End {
                 segment: None,
                 offset: 0,

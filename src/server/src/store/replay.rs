@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hafan_directory::Force;
+use hafan_envelope::reply::Page;
 use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, log_origin};
 
 use super::epoch::empty_epoch;
@@ -19,7 +20,7 @@ use super::folder::{Folder, is_empty_dir, make_private_dir};
 use super::frame::FrameKind;
 use super::index::OPEN_TIME_MAX;
 use super::pin::Pins;
-use super::record::{Epoch, RecordError, SubmissionAt, WalkError, walk_batch};
+use super::record::{Epoch, RecordError, SubmissionAt, WalkError, parse_page, walk_batch};
 use super::reindex::open_index;
 use super::scan::{End, FrameAt, ScanError, scan, segment_path};
 use super::segment::Segments;
@@ -32,6 +33,9 @@ const SEGMENT_SIZE_BYTES_MIN: u64 = 128 * 1024;
 
 /// The largest epoch: 65,535 leaves and the largest checkpoint.
 const EPOCH_SIZE_BYTES_MAX: u64 = 65_535 * 66 + 65_536 + 128;
+
+/// The largest page frame: a force's name of 32 bytes, and a page.
+const PAGE_PAYLOAD_SIZE_BYTES_MAX: u64 = 1 + 32 + 263_168;
 
 /// The first year that a log can have.
 const YEAR_MIN: u16 = 2026;
@@ -193,7 +197,7 @@ pub(crate) fn open(
     let clean = folder
         .take_clean_mark(segments.end())
         .map_err(io_error(folder.root()))?;
-    let (index, pending) = open_index(&folder, clean, &replay, OPEN_TIME_MAX, progress)?;
+    let (index, pending, pages) = open_index(&folder, clean, &replay, OPEN_TIME_MAX, progress)?;
     let logs = replay
         .logs
         .into_iter()
@@ -210,6 +214,7 @@ pub(crate) fn open(
             index,
             logs,
             pending,
+            pages,
         },
         segments,
     ))
@@ -243,6 +248,8 @@ pub(crate) struct Replay {
     pub(crate) logs: ReplayedLogs,
     /// Submissions of each force.
     pub(crate) drops: BTreeMap<Force, u64>,
+    /// Pages of answers of each force.
+    pub(crate) pages: BTreeMap<Force, u64>,
     pub(crate) end: End,
 }
 
@@ -260,6 +267,7 @@ impl Replay {
             .iter()
             .map(|force| (force.clone(), 0))
             .collect();
+        let mut pages = drops.clone();
         let dir = folder.segments();
         let end = scan::<OpenError>(
             &dir,
@@ -277,6 +285,9 @@ impl Replay {
                     )
                     .map_err(|error| walk_error(&dir, &frame, error, |never| match never {}))
                 }
+                FrameKind::Page => read_page(&dir, file, &frame, |force, _| {
+                    *pages.entry(force).or_default() += 1;
+                }),
                 FrameKind::Epoch => {
                     let epoch = read_epoch(&dir, file, &frame)?;
                     follow(&mut logs, pins, &config.log_name, verifier, epoch).map_err(|error| {
@@ -293,7 +304,12 @@ impl Replay {
             },
             |segment, segments| progress(OpenProgress::Scanning { segment, segments }),
         )?;
-        Ok(Self { logs, drops, end })
+        Ok(Self {
+            logs,
+            drops,
+            pages,
+            end,
+        })
     }
 
     /// Compares every log with its pin; gives the logs whose pin is behind.
@@ -364,6 +380,26 @@ pub(crate) fn read_epoch(dir: &Path, file: &File, frame: &FrameAt) -> Result<Epo
         byte,
         source,
     })
+}
+
+/// Gives the page of answers of a frame to `visit`.
+pub(crate) fn read_page(
+    dir: &Path,
+    file: &File,
+    frame: &FrameAt,
+    visit: impl FnOnce(Force, Page<'_>),
+) -> Result<(), OpenError> {
+    let size = frame.header.payload_size;
+    if size > PAGE_PAYLOAD_SIZE_BYTES_MAX {
+        let found = size - PAGE_PAYLOAD_SIZE_BYTES_MAX;
+        return Err(record_error(frame, RecordError::Long { found }));
+    }
+    let mut payload = vec![0; usize::try_from(size).unwrap_or(0)];
+    file.read_exact_at(&mut payload, frame.payload_offset())
+        .map_err(io_error(&segment_path(dir, frame.segment)))?;
+    let (force, page) = parse_page(&payload).map_err(|source| record_error(frame, source))?;
+    visit(force, page);
+    Ok(())
 }
 
 enum FollowError {

@@ -11,12 +11,12 @@ use hafan_tlog::Verifier;
 use super::StoreConfig;
 use super::fail_stop::fail_stop;
 use super::folder::Folder;
-use super::index::Index;
+use super::index::{Index, Kept};
 use super::pin::Pins;
 use super::space::{Full, is_shortage};
 use super::view::LogView;
 
-/// A submission that is durable and in no epoch.
+/// A submission or page of answers that is durable and in no epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub(crate) h: [u8; 32],
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     index: RwLock<Option<Index>>,
     logs: RwLock<Logs>,
     pending: Mutex<Queues>,
+    pages: Mutex<Queues>,
     /// One epoch at a time.
     epoch: Mutex<()>,
     full: AtomicBool,
@@ -57,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) index: Index,
     pub(crate) logs: Logs,
     pub(crate) pending: Queues,
+    pub(crate) pages: Queues,
 }
 
 impl Shared {
@@ -70,6 +72,7 @@ impl Shared {
             index: RwLock::new(Some(parts.index)),
             logs: RwLock::new(parts.logs),
             pending: Mutex::new(parts.pending),
+            pages: Mutex::new(parts.pages),
             epoch: Mutex::new(()),
             full: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -118,8 +121,13 @@ impl Shared {
             .map(|((_, year), _)| *year)
     }
 
-    pub(crate) fn pending(&self) -> MutexGuard<'_, Queues> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What waits for an epoch.
+    pub(crate) fn pending(&self, kept: Kept) -> MutexGuard<'_, Queues> {
+        let queues = match kept {
+            Kept::Drop => &self.pending,
+            Kept::Page => &self.pages,
+        };
+        queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn lock_epoch(&self) -> MutexGuard<'_, ()> {

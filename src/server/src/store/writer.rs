@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use hafan_directory::Force;
+use hafan_envelope::reply::Page;
 use hafan_envelope::submission::Digest;
 use rand::rngs::OsRng;
 use rand::seq::SliceRandom as _;
@@ -20,8 +21,11 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::fail_stop::{StopOnPanic, fail_stop};
 use super::frame::FrameKind;
-use super::index::{Changes, DropPlace};
-use super::record::{BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, write_item_head};
+use super::index::{Changes, DropPlace, Index, IndexError, Kept};
+use super::record::{
+    BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, page_payload_size, write_item_head,
+    write_page,
+};
 use super::segment::Segments;
 use super::shared::{Pending, Shared};
 use super::space::{Full, free_bytes};
@@ -39,6 +43,8 @@ const FULL_RETRY: Duration = Duration::from_secs(1);
 /// What the writer is asked.
 pub(crate) enum Command {
     Submit(Job),
+    /// Append a page of answers; the answer comes when it is durable.
+    Page(PageJob),
     /// Append an epoch frame; the answer comes when it is durable.
     Epoch {
         payload: Vec<u8>,
@@ -57,6 +63,14 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
     /// The memory that it takes until it is answered.
     pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// A page of answers on its way to the disk.
+pub(crate) struct PageJob {
+    pub(crate) force: Force,
+    pub(crate) h: Digest,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
 }
 
 impl Job {
@@ -103,6 +117,11 @@ impl Writer {
         loop {
             match self.next_command() {
                 Ok(Command::Submit(job)) => self.take(job),
+                Ok(Command::Page(job)) => {
+                    let answer = self.append_page(&job);
+                    // A courier that went away sends the page again and hears that it is there.
+                    let _gone = job.reply.send(answer);
+                }
                 Ok(Command::Epoch { payload, reply }) => {
                     if reply.send(self.append_epoch(&payload)).is_err() {
                         // The next epoch would be built on a log without this one: a start finishes it instead.
@@ -217,21 +236,40 @@ impl Writer {
     /// Which of the submissions are neither durable already nor earlier among these.
     fn standings(&self, jobs: &[Job]) -> Vec<Standing> {
         let mut seen = BTreeSet::new();
-        let index = self.shared.index();
-        let Some(index) = index.as_ref() else {
-            fail_stop(
-                "cannot look a submission up",
-                &"the index was closed before the writer",
-            );
-        };
         jobs.iter()
-            .map(|job| match index.drop_place(&job.force, &job.h) {
-                Err(error) => fail_stop("cannot look a submission up in the index", &error),
-                Ok(Some(_)) => Standing::Durable,
-                Ok(None) if seen.insert((&job.force, job.h)) => Standing::Fresh,
-                Ok(None) => Standing::Repeat,
+            .map(|job| {
+                if self
+                    .look_up(|index| index.drop_place(&job.force, &job.h))
+                    .is_some()
+                {
+                    Standing::Durable
+                } else if seen.insert((&job.force, job.h)) {
+                    Standing::Fresh
+                } else {
+                    Standing::Repeat
+                }
             })
             .collect()
+    }
+
+    /// Asks the index, without which nothing can be told to be new.
+    fn look_up<T>(&self, ask: impl FnOnce(&Index) -> Result<T, IndexError>) -> T {
+        match self.shared.index().as_ref().map(ask) {
+            Some(Ok(found)) => found,
+            Some(Err(error)) => fail_stop("cannot look something up in the index", &error),
+            None => fail_stop(
+                "cannot look something up in the index",
+                &"it was closed before the writer",
+            ),
+        }
+    }
+
+    fn change_index(&self, changes: Changes) {
+        if let Some(index) = self.shared.index().as_ref()
+            && let Err(error) = index.apply(changes)
+        {
+            fail_stop("cannot write the index", &error);
+        }
     }
 
     /// Writes, syncs, and lets the index and the next epoch know.
@@ -255,12 +293,8 @@ impl Writer {
             changes.put_drop(&job.force, &job.h, &place);
             offset += u64::from(job.size);
         }
-        if let Some(index) = self.shared.index().as_ref()
-            && let Err(error) = index.apply(changes)
-        {
-            fail_stop("cannot write the index", &error);
-        }
-        let mut pending = self.shared.pending();
+        self.change_index(changes);
+        let mut pending = self.shared.pending(Kept::Drop);
         for job in jobs {
             let drop = Pending {
                 h: job.h.0,
@@ -271,6 +305,33 @@ impl Writer {
                 .or_default()
                 .push_back(drop);
         }
+    }
+
+    /// Writes a page of answers, syncs it, and lets the index and the next epoch know; nothing when it is there.
+    fn append_page(&mut self, job: &PageJob) -> Result<Accepted, SubmitError> {
+        let PageJob {
+            force, h, bytes, ..
+        } = job;
+        if self.look_up(|index| index.page(force, &h.0)).is_some() {
+            return Ok(Accepted::Already);
+        }
+        let Ok(page) = Page::parse(bytes) else {
+            return Err(SubmitError::NoPage);
+        };
+        let payload_size = page_payload_size(force);
+        self.room_for_intake(payload_size)
+            .map_err(|Full| SubmitError::StoreFull)?;
+        let written = self.segments.append(FrameKind::Page, payload_size, |out| {
+            write_page(out, force, bytes)
+        });
+        let mut changes = Changes::default();
+        let place = page_place(written.segment, written.payload_offset, force, &page);
+        changes.put_page(force, h, &place, &page.index_part());
+        self.change_index(changes);
+        let page = Pending { h: h.0, t: place.t };
+        let mut pages = self.shared.pending(Kept::Page);
+        pages.entry(force.clone()).or_default().push_back(page);
+        Ok(Accepted::Created)
     }
 
     fn append_epoch(&mut self, payload: &[u8]) -> Result<(), Full> {
@@ -297,6 +358,23 @@ impl Writer {
         }
         self.segments.make_room(payload_size)?;
         self.shared.keep_index_room()
+    }
+}
+
+/// Where the page in a frame is whose payload begins at `payload_offset`.
+pub(crate) fn page_place(
+    segment: u32,
+    payload_offset: u64,
+    force: &Force,
+    page: &Page<'_>,
+) -> DropPlace {
+    let size = page.as_bytes().len();
+    let head = page_payload_size(force).saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
+    DropPlace {
+        segment,
+        offset: payload_offset + head,
+        size: u32::try_from(size).unwrap_or(u32::MAX),
+        t: page.index_digest().0,
     }
 }
 

@@ -6,187 +6,17 @@
     reason = "what sets a case up may fail loudly, as tests may"
 )]
 
+mod source;
+
 use std::io::Cursor;
 
-use hafan_directory::{Contact, Contents, Directory, IntakeKey, root_key_name};
-use hafan_envelope::bundle::{BundleName, BundleWriter, Head};
-use hafan_envelope::submission::{Digest, tag_digest};
-use hafan_open::Identity;
-use hafan_open::bundle::{
-    BundleError, FindingKind, Validity, VerifiedBundle, check_submission, verify,
-};
+use hafan_envelope::bundle::BundleName;
+use hafan_open::bundle::{BundleError, FindingKind, Validity, check_submission, verify};
 use hafan_open::tree::VaultTree;
-use hafan_tlog::{Checkpoint, Entry, EntryKind, Frontier, Seed, Signer, Verifier, decoy};
-use jiff::civil::{Date, date};
-use rand::rngs::OsRng;
+use hafan_tlog::{Entry, EntryKind, Seed, decoy};
+use jiff::civil::date;
 
-const LOG_NAME: &str = "test.example/hafan";
-const TODAY: Date = date(2026, 11, 25);
-const EPOCH: u16 = 4;
-
-type Bytes = Vec<u8>;
-type Verified = Result<VerifiedBundle<Cursor<Bytes>>, BundleError>;
-
-/// A server and a courier in one: a log that grows, and bundles of it.
-struct Source {
-    force: String,
-    year: u16,
-    directory: Bytes,
-    log: Signer,
-    root: Verifier,
-    tree: Frontier,
-    entries: Vec<Entry>,
-    seeds: Vec<[u8; 32]>,
-    blobs: Vec<(u64, Digest, Bytes)>,
-    checkpoints: Vec<(u64, Bytes)>,
-}
-
-fn signer(name: &str, seed: u8) -> Signer {
-    Signer::from_seed(name, &[seed; 32]).unwrap()
-}
-
-impl Source {
-    fn new(force: &str, year: u16, sequence: u64) -> Self {
-        let root = signer(&root_key_name(&force.parse().unwrap()), 1);
-        let log = signer(LOG_NAME, 2);
-        let contents = Contents {
-            force: force.parse().unwrap(),
-            sequence,
-            valid_from: date(2026, 11, 23),
-            valid_until: date(2026, 11, 30),
-            log: log.verifier(),
-            intake: vec![IntakeKey {
-                id: "2026-W48".to_owned(),
-                recipient: Identity::generate(&mut OsRng)
-                    .to_recipient()
-                    .to_string()
-                    .parse()
-                    .unwrap(),
-                from: date(2026, 11, 23),
-                until: date(2026, 11, 30),
-            }],
-            contact: Contact {
-                threshold: 0,
-                recipients: Vec::new(),
-            },
-            officers: Vec::new(),
-            couriers: Vec::new(),
-            police_suspect: None,
-        };
-        let directory = Directory::new(contents).unwrap().sign(&root).unwrap();
-        let (force, root) = (force.to_owned(), root.verifier());
-        let (entries, seeds, blobs) = (Vec::new(), Vec::new(), Vec::new());
-        let checkpoints = vec![(0, Vec::new())];
-        Self {
-            force,
-            year,
-            directory,
-            log,
-            root,
-            tree: Frontier::new(),
-            entries,
-            seeds,
-            blobs,
-            checkpoints,
-        }
-    }
-
-    /// Grows by one epoch with submissions at these positions.
-    fn epoch(&mut self, drops: &[u16]) {
-        let seed = [u8::try_from(self.seeds.len()).unwrap() + 10; 32];
-        for position in 0..EPOCH {
-            let entry = if drops.contains(&position) {
-                let (h, blob) = submission();
-                let t = tag_digest(blob[16..48].try_into().unwrap());
-                self.blobs.push((self.tree.size(), h, blob));
-                Entry::drop_of(h.0, t)
-            } else {
-                decoy(&Seed::from_bytes(&seed), position)
-            };
-            self.push(entry);
-        }
-        self.seeds.push(seed);
-        self.sign();
-    }
-
-    fn push(&mut self, entry: Entry) {
-        self.tree.push(entry.leaf_hash());
-        self.entries.push(entry);
-    }
-
-    fn sign(&mut self) {
-        let origin = hafan_tlog::log_origin(LOG_NAME, &self.force, self.year);
-        let note = Checkpoint::of(&origin, &self.tree).unwrap().sign(&self.log);
-        self.checkpoints.push((self.tree.size(), note));
-    }
-
-    fn checkpoint(&self, size: u64) -> Bytes {
-        self.checkpoints
-            .iter()
-            .rfind(|(of, _)| *of == size)
-            .unwrap()
-            .1
-            .clone()
-    }
-
-    fn head(&self, first: u64, last: u64) -> Head {
-        let epochs: Vec<String> = (first / 4..last / 4)
-            .map(|number| {
-                let seed = hex::encode(self.seeds[usize::try_from(number).unwrap()]);
-                format!(r#"{{"first":{},"leaves":4,"seed":"{seed}"}}"#, number * 4)
-            })
-            .collect();
-        let range = usize::try_from(first).unwrap()..usize::try_from(last).unwrap();
-        Head {
-            directory: self.directory.clone(),
-            previous_checkpoint: self.checkpoint(first),
-            checkpoint: self.checkpoint(last),
-            entries: self.entries[range].iter().flat_map(Entry::encode).collect(),
-            epochs: format!("[{}]", epochs.join(",")).into_bytes(),
-        }
-    }
-
-    fn blobs(&self, first: u64, last: u64) -> Vec<(Digest, Bytes)> {
-        let within = self
-            .blobs
-            .iter()
-            .filter(|(index, ..)| (first..last).contains(index));
-        within.map(|(_, h, blob)| (*h, blob.clone())).collect()
-    }
-
-    fn bundle(&self, first: u64, last: u64) -> Bytes {
-        write(&self.head(first, last), &self.blobs(first, last))
-    }
-
-    fn vault(&self) -> VaultTree {
-        VaultTree::new(self.force.parse().unwrap(), 1)
-    }
-
-    fn verify(&self, bytes: Bytes, vault: &VaultTree) -> Verified {
-        self.verify_on(bytes, vault, Validity::On(TODAY))
-    }
-
-    /// The vault's stored entries are those of this log.
-    fn verify_on(&self, bytes: Bytes, vault: &VaultTree, validity: Validity) -> Verified {
-        verify(Cursor::new(bytes), vault, &self.root, validity, |name| {
-            Ok(self.head(name.first, name.last).entries)
-        })
-    }
-}
-
-fn write(head: &Head, blobs: &[(Digest, Bytes)]) -> Bytes {
-    let mut writer = BundleWriter::begin(Vec::new(), head).unwrap();
-    for (h, blob) in blobs {
-        writer.append_blob(h, blob).unwrap();
-    }
-    writer.finish().unwrap()
-}
-
-fn submission() -> (Digest, Bytes) {
-    let recipient = Identity::generate(&mut OsRng).to_recipient();
-    let envelope = hafan_seal::seal_bytes(&vec![0; 65_536], &[recipient]).unwrap();
-    hafan_seal::submission(&envelope)
-}
+use source::{OWN_PAGE, Source, TODAY, found, own, submission, write};
 
 fn two_epochs() -> Source {
     let mut source = Source::new("btp", 2026, 1);
@@ -308,16 +138,28 @@ fn a_bundle_that_overlaps_the_vault_may_bring_what_was_missing_and_change_nothin
     ));
     // Entries on the workstation's disk that rotted.
     let bundle = Cursor::new(source.bundle(0, 12));
-    let verified = verify(bundle, &vault, &source.root, Validity::On(TODAY), |_| {
-        Ok(forked.head(0, 8).entries)
-    });
+    let verified = verify(
+        bundle,
+        &vault,
+        &source.root,
+        Validity::On(TODAY),
+        own,
+        |_| Ok(forked.head(0, 8).entries),
+    );
     assert!(verified.is_err());
     let bundle = Cursor::new(source.bundle(4, 12));
-    let verified = verify(bundle, &vault, &source.root, Validity::On(TODAY), |_| {
-        let mut entries = source.head(0, 8).entries;
-        entries.truncate(7 * 66);
-        Ok(entries)
-    });
+    let verified = verify(
+        bundle,
+        &vault,
+        &source.root,
+        Validity::On(TODAY),
+        own,
+        |_| {
+            let mut entries = source.head(0, 8).entries;
+            entries.truncate(7 * 66);
+            Ok(entries)
+        },
+    );
     assert!(verified.is_err());
 }
 
@@ -437,13 +279,8 @@ fn dropped_damaged_and_unknown_leaves_are_named_and_the_rest_stands() {
     let verified = source
         .verify(write(&head, &blobs), &source.vault())
         .unwrap();
-    let found: Vec<_> = verified
-        .findings()
-        .iter()
-        .map(|f| (f.index, f.kind))
-        .collect();
     assert_eq!(
-        found,
+        found(&verified),
         [
             (1, FindingKind::Withheld),
             (4, FindingKind::Digest),
@@ -458,12 +295,39 @@ fn dropped_damaged_and_unknown_leaves_are_named_and_the_rest_stands() {
     let verified = source
         .verify(write(&source.head(0, 8), &blobs), &source.vault())
         .unwrap();
-    let found: Vec<_> = verified
-        .findings()
-        .iter()
-        .map(|f| (f.index, f.kind))
-        .collect();
-    assert_eq!(found, [(1, FindingKind::Tag), (4, FindingKind::Size)]);
+    assert_eq!(
+        found(&verified),
+        [(1, FindingKind::Tag), (4, FindingKind::Size)]
+    );
+}
+
+#[test]
+fn the_vaults_own_pages_of_answers_are_right_and_others_are_named() {
+    let mut source = two_epochs();
+    let (h, t) = OWN_PAGE;
+    for (h, t) in [(h, t), (h, [0; 32]), ([0; 32], t)] {
+        source.push(Entry {
+            kind: EntryKind::ReplyPage,
+            h,
+            t,
+        });
+    }
+    source.push(decoy(&Seed::from_bytes(&[99; 32]), 3));
+    source.seeds.push([99; 32]);
+    source.sign();
+    let verified = source
+        .verify(source.bundle(0, 12), &source.vault())
+        .unwrap();
+    assert_eq!(
+        found(&verified),
+        [(9, FindingKind::Page), (10, FindingKind::Page)]
+    );
+    assert_eq!((verified.pages(), verified.drops().len()), (&[8][..], 3));
+    // A leaf that the vault has already is told once.
+    let again = source
+        .verify(source.bundle(0, 12), verified.tree())
+        .unwrap();
+    assert!(again.pages().is_empty() && again.findings().is_empty());
 }
 
 #[test]
@@ -535,6 +399,7 @@ fn no_flipped_byte_is_taken_in_silently() {
             &vault,
             &source.root,
             Validity::On(TODAY),
+            own,
             |_| Ok(Vec::new()),
         );
         if verified.is_ok_and(|verified| verified.findings().is_empty()) {

@@ -1,4 +1,7 @@
-//! `import`: bundles into the vault, each wholly or not at all. Opens no report.
+//! `import`: bundles into the vault, each wholly or not at all; and people told that their report was collected. Shows no
+//! report.
+
+mod outcome;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -7,22 +10,22 @@ use std::process::ExitCode;
 
 use hafan_envelope::SUBMISSION_SIZE_BYTES_MAX;
 use hafan_envelope::bundle::{BundleName, Head};
+use hafan_envelope::submission::{Digest, TagDigest};
 use hafan_open::bundle::{
-    self, BundleError, Validity, VerifiedBundle, VerifiedDrop, check_submission,
+    self, BundleError, FindingKind, Validity, VerifiedBundle, VerifiedDrop, check_submission,
 };
-
 use hafan_record::{Event, Hex32};
-use hafan_tlog::Signer;
 
 use crate::access;
 use crate::cli::{Import, Who};
-use crate::failure::{Failure, Kind, counted, print};
+use crate::failure::{Failure, Kind, print};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
 use crate::passphrase::Passphrases;
-use crate::reference::Reference;
+use crate::replies::{self, Collected, PagesMade};
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
-use hafan_export::text;
+
+use self::outcome::Outcome;
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     let mut officer = Officer {
@@ -49,12 +52,12 @@ struct Officer<'a> {
 }
 
 impl Officer<'_> {
-    fn signer(&mut self, vault: &Vault) -> Result<&Signer, Failure> {
+    fn keys(&mut self, vault: &Vault) -> Result<&Keyring, Failure> {
         let keys = match self.keys.take() {
             Some(keys) => keys,
             None => Keyring::unlock(vault, &self.who.officer, &self.passphrases)?,
         };
-        Ok(self.keys.insert(keys).signer())
+        Ok(self.keys.insert(keys))
     }
 }
 
@@ -81,18 +84,24 @@ fn import(args: &Import, officer: &mut Officer<'_>, path: &Path) -> Result<bool,
     };
     let from = BufReader::with_capacity(1 << 20, file);
     let history = |name| vault.entries(name);
-    let mut bundle = bundle::verify(from, vault.tree(), vault.root(), validity, history)
+    let pages = PagesMade::open(&vault)?;
+    let is_own_page = |h: &Digest, t: &TagDigest| pages.has(h, t);
+    let (tree, root) = (vault.tree(), vault.root());
+    let mut bundle = bundle::verify(from, tree, root, validity, is_own_page, history)
         .map_err(|why| refused(path, why))?;
     let lacking = lacking(&vault, &bundle)?;
     if bundle.taken().is_some() || !lacking.is_empty() {
-        access::note(&vault, officer.signer(&vault)?, imported(&bundle))?;
+        let signer = officer.keys(&vault)?.signer();
+        access::note(&vault, signer, imported(&bundle))?;
     }
     let mut outcome = Outcome {
         name: bundle.name(),
         is_new: bundle.taken().is_some(),
         filled: fill(&vault, &lacking, &mut bundle, path)?,
         reports: 0,
+        pages: 0,
         findings: Vec::new(),
+        collected: Collected::Told(0),
     };
     if let Some(taken) = bundle.taken() {
         let brought = write(&vault, taken, &mut bundle, path)?;
@@ -104,21 +113,30 @@ fn import(args: &Import, officer: &mut Officer<'_>, path: &Path) -> Result<bool,
         }
     }
     outcome.findings.sort_by_key(|finding| finding.index);
+    // What was taken in stays so, whatever comes of this.
+    let collected = collect(args, officer);
+    if let Ok(collected) = &collected {
+        outcome.collected = *collected;
+    }
     print(&if args.json {
         outcome.as_json()
     } else {
         outcome.as_text()
     })?;
+    collected?;
     Ok(outcome.findings.is_empty())
 }
 
-/// How the vault stands to the leaves of a bundle once it was taken in.
-struct Outcome {
-    name: BundleName,
-    is_new: bool,
-    filled: u64,
-    reports: u64,
-    findings: Vec<BroughtFinding>,
+/// Looks at what is new for a way back. The vault is locked, and no longer as it was opened.
+fn collect(args: &Import, officer: &mut Officer<'_>) -> Result<Collected, Failure> {
+    let vault = Vault::open(&args.who.vault)?;
+    if vault.directory()?.reply_key().is_none() {
+        return Ok(Collected::NoKey);
+    }
+    if !replies::is_due(&vault)? {
+        return Ok(Collected::Told(0));
+    }
+    replies::collect(&vault, officer.keys(&vault)?)
 }
 
 /// What the record says of a bundle.
@@ -241,11 +259,13 @@ fn brought<R>(bundle: &VerifiedBundle<R>) -> Brought {
         index: finding.index,
         h: finding.h.to_string(),
         why: finding.kind.to_string(),
+        is_page: finding.kind == FindingKind::Page,
     });
     Brought {
         imported_on: today(),
         drops: drops.collect(),
         findings: findings.collect(),
+        pages: bundle.pages().to_vec(),
     }
 }
 
@@ -254,95 +274,6 @@ fn brought_drop(drop: &VerifiedDrop) -> BroughtDrop {
         index: drop.index,
         h: drop.h.to_string(),
         t: drop.t.to_string(),
-    }
-}
-
-impl Outcome {
-    /// Counts what one bundle brought within this bundle's leaves. (Both are of one year: `brought` of
-    /// another has to be left out by the caller.)
-    fn add(&mut self, brought: Brought) {
-        let leaves = self.name.first..self.name.last;
-        let reports = brought.drops.iter().filter(|d| leaves.contains(&d.index));
-        let reports = u64::try_from(reports.count()).unwrap_or(u64::MAX);
-        self.reports = self.reports.saturating_add(reports);
-        let findings = brought.findings.into_iter();
-        self.findings
-            .extend(findings.filter(|f| leaves.contains(&f.index)));
-    }
-
-    /// What is neither a report nor a finding was opened as a decoy when it came.
-    fn decoys(&self) -> u64 {
-        let findings = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
-        self.name
-            .last
-            .saturating_sub(self.name.first)
-            .saturating_sub(self.reports)
-            .saturating_sub(findings)
-    }
-
-    fn as_text(&self) -> String {
-        let mut text = String::new();
-        if !self.is_new {
-            text.push_str("These leaves were in the vault already. ");
-            text.push_str(if self.filled == 0 {
-                "Nothing was changed.\n"
-            } else {
-                "No report was changed.\n"
-            });
-        }
-        if self.filled > 0 {
-            text.push_str(&format!(
-                "{} that had been missing or damaged: in place now.\n",
-                counted(self.filled, "report")
-            ));
-        }
-        let BundleName { year, first, last } = self.name;
-        let findings = u64::try_from(self.findings.len()).unwrap_or(u64::MAX);
-        text.push_str(&format!(
-            "Leaves {first} to {last} of {year}: {}, {}, {findings} not whole.\n\
-             Signatures, continuity, tree and every digest were checked.\n",
-            counted(self.reports, "report"),
-            counted(self.decoys(), "decoy"),
-        ));
-        for finding in &self.findings {
-            let reference = finding.h.parse().map(|h| Reference::of(&h).to_string());
-            text.push_str(&format!(
-                "NOT WHOLE  leaf {}  {}\n",
-                finding.index,
-                reference.unwrap_or_default()
-            ));
-            text.push_str(&text::paragraph(&finding.why, 4, 80));
-        }
-        if findings > 0 {
-            text.push_str(
-                "\nEach of these may be a report that could not be taken in. Tell the operator and\n\
-                 the auditors today, and keep this bundle and the courier's medium as they are.\n\
-                 When the courier has pulled the same leaves again, import that bundle: it fills\n\
-                 in what it holds.\n",
-            );
-        }
-        text
-    }
-
-    fn as_json(&self) -> String {
-        let findings: Vec<serde_json::Value> = self
-            .findings
-            .iter()
-            .map(|finding| {
-                serde_json::json!({"index": finding.index, "h": finding.h, "why": finding.why})
-            })
-            .collect();
-        let json = serde_json::json!({
-            "year": self.name.year,
-            "first": self.name.first,
-            "last": self.name.last,
-            "new": self.is_new,
-            "filled": self.filled,
-            "reports": self.reports,
-            "decoys": self.decoys(),
-            "findings": findings,
-        });
-        format!("{json}\n")
     }
 }
 
