@@ -1,7 +1,7 @@
 // What a browser leaves on the disk (threat model 0.2, 0.3): `node leavings.mjs [chromium|firefox]`, or
 // `cargo xtask device`. In a fresh home folder a canary is typed into the form, and another into the control: the same form
 // without autocomplete="off" on it and its long answers. Once the control's is in the session file the case comes to its end
-// (killed, sent, closed, left, crashed), and every file of the home folder (profile, caches, temporary files) is searched for
+// (killed, sent, closed, left, saved, crashed), and every file of the home folder (profile, caches, temporary files) is searched for
 // both. A case whose control is not found proves nothing and fails.
 
 import { spawn } from "node:child_process";
@@ -39,13 +39,14 @@ export const CASES = {
   "sent and killed": { upTo: "sent", c1: "contact" },
   "sent and closed": { upTo: "sent", c1: "none", isClosed: true },
   "left, and Back": { upTo: "check", c1: "contact", isLeft: true },
+  "saved and killed": { upTo: "check", c1: "contact", isSaved: true },
   "tab crashed": { upTo: "check", c1: "none", isCrashed: true },
 };
 
 // ---------------------------------------------------------------- searching
 
 /** The forms in which a file may hold `text`: UTF-8, UTF-16, hex, percent-encoded, base64 at its three places. */
-function needlesOf(text) {
+export function needlesOf(text) {
   const base64 = [0, 1, 2].map((at) => {
     const whole = Buffer.concat([Buffer.alloc(at), Buffer.from(text)]).toString("base64");
     return Buffer.from(whole.slice(4, 4 * Math.floor((at + text.length) / 3)));
@@ -298,8 +299,20 @@ async function fillIn(page, text, upTo, choices, path) {
   }
 }
 
+/** Saves what was written, and leaves its words on the page. */
+async function save(page) {
+  for (const button of ["save-ask", "save"]) {
+    await page.evaluate(`document.querySelector('[data-testid="${button}"]').click()`);
+  }
+  await until("what was written to be saved", async () => (await page.evaluate(CURRENT)) === "saved");
+}
+
 /** One case in a fresh home: where the control's words were found on the disk, and where the form's (nowhere). */
-async function measureCase(browser, { upTo, c1, isClosed = false, isLeft = false, isCrashed = false }, urls) {
+async function measureCase(
+  browser,
+  { upTo, c1, isSaved = false, isClosed = false, isLeft = false, isCrashed = false },
+  urls,
+) {
   const [typed, control] = ["form", "control"].map((name) => `canary-${name}-${randomBytes(12).toString("hex")}`);
   const home = mkdtempSync(join(tmpdir(), "hafan-home-"));
   const profile = join(home, "profile");
@@ -313,6 +326,7 @@ async function measureCase(browser, { upTo, c1, isClosed = false, isLeft = false
   try {
     const form = await driver.open(urls.form);
     await fillIn(form, typed, upTo, { ...SHORT, c1, length: "full" }, path);
+    if (isSaved) await save(form);
     await fillIn(await driver.open(urls.control), control, "check", SHORT);
     let seenAfterBack = false;
     if (isLeft) {
@@ -371,7 +385,7 @@ export async function measure(browser, tell) {
       const out = join(dir, name);
       await build({ out, roots });
       if (name === "control") unprotect(join(out, path, "index.html"));
-      sites.push(await serve(out, { directory: (id) => forces[id].good }));
+      sites.push(await serve(out, { directory: (id) => forces[id].good, drafts: new Map() }));
     }
     const [form, control] = sites.map(({ url }) => `${url}${path}`);
     for (const [name, how] of Object.entries(CASES)) tell(name, await measureCase(browser, how, { form, control }));

@@ -87,19 +87,47 @@ export async function makeForce(force) {
   };
 }
 
+const DRAFT_SIZE_BYTES = 67_195;
+const AGE_HEADER = "age-encryption.org/v1\n-> mlkem768x25519 ";
+
+/** What docs/protocol.md section 15 answers: a status, and for a GET that finds one the draft. */
+function answerDraft(drafts, { method, headers }, id, body) {
+  if (method === "GET") return drafts.has(id) ? [200, drafts.get(id)] : [404];
+  if (headers["content-type"] !== "application/vnd.hafan.draft") return [415];
+  if (body.length !== 32 + (method === "PUT" ? DRAFT_SIZE_BYTES : 0)) return [method === "PUT" ? 422 : 400];
+  const digest = sha256(Buffer.concat([Buffer.from("hafan/draft-id/v1\0"), body.subarray(0, 32)]));
+  if (digest.toString("hex") !== id) return [400];
+  const had = drafts.has(id);
+  if (method === "DELETE") return [drafts.delete(id) ? 204 : 404];
+  if (body.subarray(32, 32 + AGE_HEADER.length).toString("latin1") !== AGE_HEADER) return [422];
+  drafts.set(id, body.subarray(32));
+  return [had ? 200 : 201];
+}
+
 /**
  * Serves `siteDir`. `state.directory(force)` gives a note, `state.log(address)` what stands in a public log or beside it; `state.drop(request)`
- * may answer a PUT itself.
+ * may answer a PUT itself, `state.draft(method, id, body)` a request for a draft; `state.drafts` are those that are held.
  */
 export async function serve(siteDir, state) {
   const manifest = JSON.parse(readFileSync(join(siteDir, "manifest.json"), "utf8"));
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(manifest.headers)) response.setHeader(name, value);
     const path = new URL(request.url, "http://localhost").pathname;
+    const draft = /^\/v1\/drafts\/([0-9a-f]{64})$/.exec(path);
     const asked = /^\/v1\/forces\/([a-z0-9-]+)\/(directory|drops\/([0-9a-f]{64}))$/.exec(path);
     if (asked?.[2] === "directory") {
       const note = state.directory(asked[1]);
       response.writeHead(note === null ? 404 : 200, { "content-type": "text/plain; charset=utf-8" }).end(note ?? "");
+    } else if (draft !== null && ["GET", "PUT", "DELETE"].includes(request.method)) {
+      const parts = [];
+      request.on("data", (part) => parts.push(part));
+      request.on("end", () => {
+        const body = Buffer.concat(parts);
+        const own = state.draft?.(request.method, draft[1], body);
+        const [status, bytes] = own === undefined ? answerDraft(state.drafts, request, draft[1], body) : [own].flat();
+        if (status === "cut") request.socket.destroy();
+        else response.writeHead(status).end(bytes);
+      });
     } else if (asked !== null && request.method === "PUT") {
       const parts = [];
       request.on("data", (part) => parts.push(part));

@@ -28,8 +28,17 @@ export async function openStage() {
   const forces = Object.fromEntries(await Promise.all(FORCES.map(async (id) => [id, await makeForce(id)])));
   const roots = Object.fromEntries(Object.values(forces).map(({ force, root_key }) => [force, root_key]));
   await build({ out: siteDir, roots });
-  const state = { directory: (id) => forces[id].good, log: new Map(), drop: undefined, drops: [] };
+  const state = {
+    directory: (id) => forces[id].good,
+    log: new Map(),
+    drop: undefined,
+    drops: [],
+    draft: undefined,
+    drafts: new Map(),
+  };
   const site = await serve(siteDir, {
+    drafts: state.drafts,
+    draft: (...request) => state.draft?.(...request),
     directory: (id) => state.directory(id),
     log: (address) => state.log.get(address),
     drop: (id, body) => {
@@ -102,8 +111,8 @@ export const current = (page) => page.locator("[data-section]:visible").getAttri
 
 export const shown = (page, section) => page.locator(`[data-section="${section}"] h1`).waitFor();
 
-/** The eight words that are shown once a report is held. */
-export const wordsOf8 = async (page) => (await page.locator("#words li").allInnerTexts()).join(" ");
+/** The eight words that are shown once a report is held, or with `saved-` once a draft is. */
+export const wordsOf8 = async (page, place = "") => (await page.locator(`#${place}words li`).allInnerTexts()).join(" ");
 
 /** Presses a button and waits until another section is shown; gives its id. */
 export async function go(page, id = "continue") {

@@ -47,6 +47,9 @@ const BACK_STRINGS = [
   ...["kept", "key", "not_now", "promise_id", "send"].map((part) => `form.before.${part}`),
 ];
 
+/** What the form has: its own words and the questions', and of the return page's what is said of words as they are typed. */
+const FORM_STRINGS = ["form.", "q.", "back.near", "back.words"];
+
 /** Eight characters of the SHA-256, enough to tell two builds of one file apart. */
 export function hashedName(name, bytes) {
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
@@ -84,7 +87,7 @@ export async function build({
     };
     const style = put("site.css", buildStyles());
     const scripts = await buildScripts({
-      strings: scriptStrings(strings, ["form.", "q."]),
+      strings: scriptStrings(strings, FORM_STRINGS),
       backStrings: scriptStrings(strings, BACK_STRINGS),
       forces: forces.map(publicForce),
       questions,

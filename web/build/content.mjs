@@ -94,6 +94,20 @@ export function readWords() {
   return kept.join(" ");
 }
 
+/**
+ * A sorted list of words in three quarters of its size on the line: of each, how many letters it has in common with the
+ * one before, as one digit, and the rest of it. src/words.ts reads it.
+ */
+export function packWords(words) {
+  let before = "";
+  return words.split(" ").reduce((packed, word) => {
+    let common = 0;
+    while (common < 9 && common < word.length - 1 && word[common] === before[common]) common += 1;
+    before = word;
+    return `${packed}${common}${word.slice(common)}`;
+  }, "");
+}
+
 /** People to talk to, each checked; `forces` are those that an entry may name. */
 export function readSupport(forces, text = readFileSync(join(webDir, "content", "support.json"), "utf8")) {
   const entries = JSON.parse(text);

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { build } from "esbuild";
-import { FRESH_DAYS_MAX, readWords, webDir } from "./content.mjs";
+import { FRESH_DAYS_MAX, packWords, readWords, webDir } from "./content.mjs";
 
 export async function buildScripts({ strings, backStrings, forces, questions, put }) {
   const data = { strings, forces, questions };
@@ -18,7 +18,7 @@ export async function buildScripts({ strings, backStrings, forces, questions, pu
 
 /** One script, whole. `virtual:…` imports are the catalogues, so that a test can give its own. */
 export async function bundle(entry, { strings, forces, questions }, define, options = {}) {
-  const virtual = { strings, forces, questions, words: readWords() };
+  const virtual = { strings, forces, questions, words: packWords(readWords()) };
   const result = await build({
     entryPoints: [join(webDir, "src", entry)],
     bundle: true,

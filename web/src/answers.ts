@@ -15,6 +15,7 @@ import {
   titleOf,
 } from "./questions.ts";
 import type { Answer, ContactAnswer, Draft, Part, Person, Value } from "./report.ts";
+import { contactFits, fits } from "./report.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
 
@@ -177,4 +178,11 @@ export function contactOf(telling: Telling): ContactAnswer[] | null {
       })),
   );
   return answers.length === 0 ? null : answers;
+}
+
+/** Whether report and sealed contact have room for what was written. */
+export function hasRoom(telling: Telling, force: Force, thread: string, written_on: string): boolean {
+  const draft = draftOf(telling, force, thread, written_on);
+  const contact = contactOf(telling);
+  return fits(draft) && (contact === null || contactFits(draft, contact));
 }

@@ -19,9 +19,9 @@ import type { Span } from "./look.ts";
 import type { Force } from "./questions.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
+import { TypedWords } from "./typed-words.ts";
 import type { Action } from "./view.ts";
-import { byId, clearError, fill, showError, showSection, speakWords } from "./view.ts";
-import type { Unknown } from "./words.ts";
+import { byId, clearError, fill, showSection, speakWords } from "./view.ts";
 import { readWords } from "./words.ts";
 
 type Section = "ask" | "looking" | "found" | "none" | "fault" | AddingSection;
@@ -50,6 +50,7 @@ const BACK: Partial<Record<Section, { readonly to: Section; readonly key: string
 };
 
 class Back {
+  readonly #typed = new TypedWords("words", "near");
   #asker = new Asker<Request, Reply>();
   /** Counts what was asked, so that an answer to something that was stopped is not shown. */
   #run = 0;
@@ -60,7 +61,6 @@ class Back {
   #earlier: { readonly key: string; readonly number: number } | null = null;
   #percent: number | null = null;
   #fault = "line";
-  #unknown: readonly Unknown[] = [];
   readonly #adding = new Adding({
     language: () => this.#language,
     force: () => this.#force,
@@ -68,7 +68,7 @@ class Back {
     show: (section) => this.#show(section),
     arrived: () => {
       this.#forget();
-      this.#words.value = "";
+      this.#typed.wipe();
       this.#show("added");
     },
   });
@@ -80,10 +80,6 @@ class Back {
       if (this.#section === "ask") void this.#look();
       if (this.#section === "add") this.#adding.act("continue");
     });
-    byId("words").addEventListener("input", () => {
-      this.#unknown = [];
-      this.#showNear();
-    });
     byId("form").hidden = false;
     for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) button.hidden = false;
     this.#show("ask");
@@ -93,10 +89,9 @@ class Back {
   wipe(): void {
     this.#run += 1;
     this.#asker.stop();
-    this.#words.value = "";
-    this.#unknown = [];
+    this.#typed.wipe();
     this.#clear();
-    for (const id of ["near", "fault-text", "progress"]) byId(id).replaceChildren();
+    for (const id of ["fault-text", "progress"]) byId(id).replaceChildren();
     clearError();
   }
 
@@ -112,10 +107,6 @@ class Back {
     this.#earlier = null;
     this.#adding.wipe();
     for (const id of ["places", "states", "answers", "found-text", "earlier-said"]) byId(id).replaceChildren();
-  }
-
-  get #words(): HTMLTextAreaElement {
-    return byId("words") as HTMLTextAreaElement;
   }
 
   #chosen(name: string): string {
@@ -155,29 +146,7 @@ class Back {
       this.#percent === null
         ? text(language, "back.progress_keys")
         : text(language, "back.progress", { percent: String(this.#percent) });
-    this.#showNear();
-  }
-
-  /** Below the box: each word that is none of the list, and what it may have been. */
-  #showNear(): void {
-    const items = this.#unknown.map(({ at, typed, near }) => {
-      const item = document.createElement("li");
-      const said = document.createElement("span");
-      said.textContent = text(this.#language, "back.near", { number: String(at), typed });
-      item.append(said, " ");
-      if (near.length === 0) item.append(text(this.#language, "back.near_none"));
-      for (const word of near) {
-        const use = document.createElement("button");
-        use.type = "button";
-        use.className = "app-link-button";
-        use.dataset["use"] = word;
-        use.dataset["for"] = typed;
-        use.textContent = text(this.#language, "back.near_use", { word });
-        item.append(use, " ");
-      }
-      return item;
-    });
-    byId("near").replaceChildren(...items);
+    this.#typed.speak(language);
   }
 
   #clicked(event: MouseEvent): void {
@@ -196,8 +165,6 @@ class Back {
     }
     const focus = target?.closest<HTMLElement>("[data-target]")?.dataset["target"];
     if (focus !== undefined) byId(focus).focus();
-    const use = target?.closest<HTMLElement>("[data-use]");
-    if (use != null) this.#use(use.dataset["for"] ?? "", use.dataset["use"] ?? "");
     switch (target?.closest<HTMLElement>('[data-action]:not([type="submit"])')?.dataset["action"]) {
       case "again":
         if (this.#section === "failed") this.#adding.act("again");
@@ -226,39 +193,8 @@ class Back {
     }
   }
 
-  /** Puts a word in the place of the one that was typed, wherever that stands by itself. */
-  #use(typed: string, word: string): void {
-    const parts = this.#words.value.split(/([^\p{L}-]+)/u);
-    const same = (part: string) => part.normalize("NFKC").toLowerCase() === typed;
-    this.#words.value = parts.map((part) => (same(part) ? word : part)).join("");
-    this.#unknown = this.#unknown.filter((unknown) => unknown.typed !== typed);
-    if (this.#unknown.length === 0) clearError();
-    this.#showNear();
-    this.#words.focus();
-  }
-
-  #read(): string | null {
-    const read = readWords(this.#words.value);
-    this.#unknown = read.kind === "unknown" ? read.unknown : [];
-    this.#showNear();
-    switch (read.kind) {
-      case "words":
-        return read.words;
-      case "unknown":
-        showError(this.#language, "back.words_unknown", "words");
-        return null;
-      case "count": {
-        const key = read.found === 0 ? "back.words_empty" : "back.words_count";
-        showError(this.#language, key, "words", "words", { number: String(read.found) });
-        return null;
-      }
-      default:
-        return read satisfies never;
-    }
-  }
-
   async #look(): Promise<void> {
-    const words = this.#read();
+    const words = this.#typed.take(readWords(this.#typed.value));
     if (words === null) return;
     this.#clear();
     const run = (this.#run += 1);

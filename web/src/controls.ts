@@ -4,6 +4,7 @@
 import { FileList } from "./files-view.ts";
 import type { Field, Given, Page } from "./questions.ts";
 import { chosenOptions, holds } from "./questions.ts";
+import { isKept } from "./saved.ts";
 import type { Language } from "./strings.ts";
 import { byId } from "./view.ts";
 
@@ -62,6 +63,37 @@ export class Controls {
       default:
         return field.kind satisfies never;
     }
+  }
+
+  /** What a draft holds: what stands in every field that it keeps; a date as its parts, as they were typed. */
+  kept(): Given {
+    const given = new Map<string, string | readonly string[]>();
+    for (const field of this.#keptFields()) {
+      const isDate = field.kind === "date" && this.#value(field) !== "";
+      const value = isDate ? controlsOf(field).map((control) => control.value) : this.#value(field);
+      if (value.length > 0) given.set(field.id, value);
+    }
+    return given;
+  }
+
+  /** Puts what a draft holds in the place of what stands there; files and the sealed contact stay. */
+  restore(given: Given): void {
+    for (const field of this.#keptFields()) {
+      const values = [given.get(field.id) ?? []].flat();
+      for (const [index, control] of controlsOf(field).entries()) {
+        if (isTicked(control)) control.checked = values.includes(control.value);
+        else control.value = values[index] ?? "";
+      }
+    }
+    for (const page of this.#pages) {
+      const isFilled = (row: number) => fieldsOf(page, row).some(({ id }) => given.has(id));
+      const last = rowsOf(page).findLastIndex((_, index) => isFilled(index + 1));
+      for (const [index, row] of rowsOf(page).entries()) row.hidden = index > Math.max(last, 0);
+    }
+  }
+
+  #keptFields(): Field[] {
+    return this.#pages.flatMap(({ fields }) => fields).filter(isKept);
   }
 
   /** The chosen files of all pages. */
@@ -163,9 +195,13 @@ function ticked(controls: readonly Control[]): string[] {
 }
 
 function empty(control: Control): void {
-  if (control instanceof HTMLInputElement && (control.type === "radio" || control.type === "checkbox")) {
-    control.checked = false;
-  } else control.value = "";
+  if (isTicked(control)) control.checked = false;
+  else control.value = "";
+}
+
+/** Whether it is chosen and not written in. */
+function isTicked(control: Control): control is HTMLInputElement {
+  return control instanceof HTMLInputElement && (control.type === "radio" || control.type === "checkbox");
 }
 
 function rowsOf({ id }: Page): HTMLElement[] {

@@ -55,3 +55,8 @@ export function localDate(now = new Date()): string {
   const two = (number: number) => String(number).padStart(2, "0");
   return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
 }
+
+/** The day on this device, in words. */
+export function todayInWords(language: Language, now = new Date()): string {
+  return dateInWords([now.getDate(), now.getMonth() + 1, now.getFullYear()].join("/"), language);
+}

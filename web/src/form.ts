@@ -1,36 +1,50 @@
-// The form: which page is shown, where it goes next, when it is sealed and sent.
+// The form: which page is shown, where it goes next, when it is sealed and sent, or saved.
 //
 // Contract with the demo and the tests (stable; add freely):
 // - A field's first control has the field's id: #r1, #a1, #p2-name; a date's are #a4-date-day, -month, -year. Radios and
 //   checkboxes carry the codes of content/questions.json; r2 a force's id, online, abroad or unsure.
 // - One button each, shown when it can be used: data-testid = continue, skip, send, send-plain (without words), again, to-answers, return, more,
 //   to-check, support, back, leave. `[data-language="en"]` and `[data-language="cy"]` change the language.
-// - `[data-section="…"]` is shown for each page and for check, before, sending, failed, blocked, sent, support;
-//   the last stop has data-testid="sent", and data-testid="failed" and "blocked" are the kind refusals.
+// - Saving: save-ask, save, go-on, load-ask, load, delete-ask, delete, stay, stop; the words are typed into #draft-typed.
+// - `[data-section="…"]` is shown for each page and for check, before, sending, failed, blocked, sent, support, and for
+//   save, saved, load, delete, deleted, waiting; the last stop has data-testid="sent", and data-testid="failed" and
+//   "blocked" are the kind refusals.
 //
 // Moving between sections asks the network for nothing and changes neither address, title nor history. Answers live in
-// the controls only, and are wiped on leaving, on sending, and when the page goes.
+// the controls only, and are wiped on leaving, on sending, and when the page goes; saved is what a button is pressed for.
 
 import allForces from "virtual:forces";
 import questionSet from "virtual:questions";
 import type { Telling } from "./answers.ts";
-import { contactOf, draftOf } from "./answers.ts";
+import { contactOf, draftOf, hasRoom } from "./answers.ts";
 import { summaryOf } from "./check.ts";
 import { Controls, firstControl } from "./controls.ts";
-import { dateInWords, isDate, localDate } from "./dates.ts";
-import { progressWords } from "./files-view.ts";
+import { localDate, todayInWords } from "./dates.ts";
+import { Keeping } from "./draft-view.ts";
 import { FileChanged } from "./files.ts";
 import type { KeyState } from "./keys.ts";
-import { Keys, todayUtc } from "./keys.ts";
+import { Keys } from "./keys.ts";
 import type { Force, Given, Page } from "./questions.ts";
-import { asked, forceOf, hasSubstance, isAnswered, isGiven, isReachable, routeOf, shownFields } from "./questions.ts";
+import {
+  asked,
+  dependsOn,
+  forceOf,
+  hasSubstance,
+  isAnswered,
+  isReachable,
+  routeOf,
+  triageOf,
+  wrongOn,
+} from "./questions.ts";
 import { Reading } from "./reading.ts";
-import { TooLong, contactFits, fits, newThread } from "./report.ts";
-import type { Sealer } from "./sealer.ts";
+import { TooLong, newThread } from "./report.ts";
+import type { Saved } from "./saved.ts";
+import { fitting } from "./saved.ts";
+import type { Parcel, Sealer } from "./sealer.ts";
+import type { Say } from "./sending.ts";
+import { Sending } from "./sending.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
-import type { Submission } from "./submit.ts";
-import { submit } from "./submit.ts";
 import type { Action } from "./view.ts";
 import { copyWords, showWords } from "./way-view.ts";
 import {
@@ -55,18 +69,14 @@ export function startForm(sealer: Sealer, sent: () => void): () => void {
   return () => form.wipe();
 }
 
-function triageForce(): Force {
-  const force = allForces.find(({ triage }) => triage);
-  if (force === undefined) throw new Error("no force reads for those who are not sure");
-  return force;
-}
-
 class Form {
   readonly #sealer: Sealer;
   readonly #told: () => void;
   readonly #keys: Keys;
   readonly #reading: Reading;
   readonly #controls: Controls;
+  readonly #keeping: Keeping;
+  readonly #sending: Sending;
   readonly #ended = new AbortController();
   readonly #visited = new Set<string>();
   readonly #thread = newThread();
@@ -76,10 +86,6 @@ class Form {
   /** The page that was gone back to from the list of answers, until the way leads there again. */
   #changing: Page | null = null;
   #isHidden = false;
-  #submission: { readonly force: string; readonly bytes: Submission } | null = null;
-  #hasWords = true;
-  /** The words drawn for what is sent to a force; shown once it is held, and only then. */
-  #words: { readonly force: string; readonly words: string } | null = null;
   #sent: { readonly contact: string; readonly isReachable: boolean; readonly force: Force } | null = null;
   #blocked: KeyState["kind"] = "unreachable";
   #failure = "form.failed.line";
@@ -90,6 +96,14 @@ class Form {
     this.#keys = new Keys(allForces, sealer);
     this.#reading = new Reading(this.#keys, allForces);
     this.#controls = new Controls(pages, () => this.#changed());
+    this.#sending = new Sending(sealer, this.#ended.signal);
+    this.#keeping = new Keeping(sealer, {
+      language: () => this.#language,
+      section: () => this.#section,
+      show: (section) => this.#show(section),
+      written: () => ({ language: this.#language, visited: [...this.#visited], given: this.#controls.kept() }),
+      restore: (saved) => this.#restore(saved),
+    });
   }
 
   start(): void {
@@ -115,8 +129,8 @@ class Form {
   #forget(): void {
     this.#controls.wipe();
     this.#visited.clear();
-    this.#submission = null;
-    this.#words = null;
+    this.#sending.forget();
+    this.#keeping.forget();
     showWords("");
     clearError();
     for (const id of ["answers", "identify", "sent-contact"]) byId(id).replaceChildren();
@@ -158,8 +172,9 @@ class Form {
     this.#speak();
     showSection(section, this.#actions(section, page), section !== pages[0]?.id && this.#hasBack(section, page));
     showHelp(["support", "failed", "blocked"].includes(section), this.#forces(this.#controls.read()).reader);
+    this.#keeping.shown(section, page, section === pages[0]?.id);
     for (const button of document.querySelectorAll<HTMLElement>('[data-action="support"]')) {
-      button.hidden = section === "support" || section === "sending";
+      button.hidden = section === "support" || section === "sending" || section === "waiting";
     }
   }
 
@@ -172,11 +187,11 @@ class Form {
       blocked: this.#blocked === "no-root" ? ["to-answers"] : ["again", "to-answers"], // A new build brings that key.
       support: ["return"],
     };
-    return actions[section] ?? [];
+    return actions[section] ?? this.#keeping.actions(section) ?? [];
   }
 
   #hasBack(section: string, page: Page | undefined): boolean {
-    return page !== undefined || section === "check" || section === "before";
+    return page !== undefined || section === "check" || section === "before" || this.#keeping.hasBack(section);
   }
 
   #changed(): void {
@@ -198,11 +213,12 @@ class Form {
     const language = this.#language;
     const pageForce = allForces.find(({ id }) => window.location.pathname.startsWith(`/${id}/`));
     const { place, reader } = this.#forces(given);
-    const force = this.#sent?.force ?? reader ?? pageForce ?? triageForce();
+    const force = this.#sent?.force ?? reader ?? pageForce ?? triageOf(allForces);
     byId("hide-text").dataset["t"] = this.#isHidden ? "form.check.show" : "form.check.hide";
     const threshold = this.#reading.threshold;
-    speak(language, { route: routeOf(pages, given), force, triage: triageForce(), threshold });
+    speak(language, { route: routeOf(pages, given), force, triage: triageOf(allForces), threshold });
     this.#controls.speak(language);
+    this.#keeping.speak(language);
     this.#offer();
     if (this.#section === "check") this.#speakCheck(given);
     byId("before-promise").hidden = given.get("c1") !== "none";
@@ -210,7 +226,7 @@ class Form {
     byId("failed-why").textContent = text(language, this.#failure);
     const why = this.#blocked === "ready" ? "unreachable" : this.#blocked;
     byId("blocked-why").textContent = text(language, `form.blocked.${why}`);
-    byId("blocked-date").textContent = this.#blocked === "expired" ? shownDate(language) : "";
+    byId("blocked-date").textContent = this.#blocked === "expired" ? todayInWords(language) : "";
     byId("blocked-kept").hidden = this.#blocked === "no-root";
     byId("blocked-still").textContent = "";
     if (this.#sent !== null) this.#speakSent(this.#sent.contact, this.#sent.isReachable, force);
@@ -256,6 +272,7 @@ class Form {
     if (language === "en" || language === "cy") {
       event.preventDefault();
       this.#language = language;
+      if (this.#section === "load") clearError(); // It may say a number that only the check knows.
       this.#speak();
       document.querySelector<HTMLElement>(`[data-language]:not([aria-current])`)?.focus();
       return;
@@ -321,7 +338,7 @@ class Form {
         void this.#send(action === "send");
         break;
       case "again":
-        void (this.#section === "blocked" ? this.#checkBlocked() : this.#send(this.#hasWords));
+        void (this.#section === "blocked" ? this.#checkBlocked() : this.#send(this.#sending.hasWords));
         break;
       case "copy-words":
         void copyWords(this.#language);
@@ -329,6 +346,8 @@ class Form {
       case "hide-words":
         this.#hideWords();
         break;
+      default:
+        this.#keeping.act(action);
     }
   }
 
@@ -344,16 +363,9 @@ class Form {
 
   /** Says what stands in the way of leaving a page with what is on it. */
   #hasError(page: Page): boolean {
-    const given = this.#controls.read();
-    if (page.required === true && !isAnswered(page, given)) {
-      showError(this.#language, `q.${page.base}.required`, page.id);
-      return true;
-    }
-    const wrong = shownFields(page, given).find(
-      ({ id, kind }) => kind === "date" && isGiven(given, id) && !isDate(String(given.get(id))),
-    );
-    if (wrong !== undefined) {
-      showError(this.#language, "form.wrong.date", wrong.id, firstControl(page, wrong.id));
+    const wrong = wrongOn(page, this.#controls.read());
+    if (wrong !== null) {
+      showError(this.#language, wrong.key, wrong.id, firstControl(page, wrong.id));
       return true;
     }
     const file = this.#controls.fileError(page);
@@ -361,7 +373,8 @@ class Form {
       showError(this.#language, file.key, file.id);
       return true;
     }
-    if (this.#fits()) return false;
+    const force = this.#forces(this.#controls.read()).reader ?? triageOf(allForces);
+    if (hasRoom(this.#telling(), force, this.#thread, localDate())) return false;
     showProblem(this.#language, "form.wrong.long", page.fields[0]?.id ?? "main-content");
     return true;
   }
@@ -412,6 +425,10 @@ class Form {
   }
 
   #back(): void {
+    if (this.#keeping.hasBack(this.#section)) {
+      this.#keeping.back(this.#section);
+      return;
+    }
     if (this.#changing !== null) {
       this.#changing = null;
       this.#show("check");
@@ -424,13 +441,18 @@ class Form {
     this.#show(seen.at(-1) ?? pages[0]?.id ?? "check");
   }
 
-  /** Whether report and sealed contact have room for what was written. */
-  #fits(): boolean {
-    const telling = this.#telling();
-    const force = this.#forces(telling.given).reader ?? triageForce();
-    const draft = draftOf(telling, force, this.#thread, localDate());
-    const contact = contactOf(telling);
-    return fits(draft) && (contact === null || contactFits(draft, contact));
+  /** Puts a draft in the place of what is there; false when the questions do not take all of it. */
+  #restore(saved: Saved): boolean {
+    const { given, visited, isWhole } = fitting(pages, allForces, saved);
+    this.#controls.restore(given);
+    this.#visited.clear();
+    for (const id of visited) this.#visited.add(id);
+    this.#changing = null;
+    this.#language = saved.language;
+    const path = this.#path(this.#controls.read()).map(({ id }) => id);
+    const seen = path.filter((id) => this.#visited.has(id)).at(-1) ?? pages[0]?.id ?? "check";
+    this.#show([...path, "check"].includes(saved.section) ? saved.section : seen);
+    return isWhole;
   }
 
   // -------------------------------------------------------------- keys
@@ -471,7 +493,7 @@ class Form {
     }
     fill("fingerprint", state.key.fingerprint);
     fill("key", state.key.id);
-    this.#submission = null; // The answers may have changed since an earlier try.
+    this.#sending.forgetTry();
     this.#show("before");
   }
 
@@ -480,22 +502,16 @@ class Form {
   async #send(hasWords: boolean): Promise<void> {
     const force = this.#forces(this.#controls.read()).reader;
     if (force === null || this.#section === "sending") return;
-    if (hasWords !== this.#hasWords) this.#submission = null; // Another one than was tried before.
-    this.#hasWords = hasWords;
+    this.#sending.choose(hasWords);
     this.#show("sending");
-    const say = (key: string, more: string | null = null) => {
+    const say: Say = (key, more) => {
       byId("progress").textContent = text(this.#language, key);
       byId("progress").dataset["t"] = key;
       byId("progress-bytes").textContent = more ?? "";
     };
-    say("form.sending.sealing");
-    const submission = await this.#sealed(force, say);
-    if (submission === null) return;
-    const size = submission.body.length;
-    const step = (key: string, fraction: number | null) => {
-      say(`form.sending.${key}`, fraction === null ? null : progressWords(this.#language, fraction * size, size));
-    };
-    const outcome = await submit(force.id, submission, step, this.#ended.signal);
+    say("form.sending.sealing", null);
+    if (!this.#sending.isSealedFor(force.id) && !(await this.#seal(force, say))) return;
+    const outcome = await this.#sending.send(() => this.#language, say);
     switch (outcome.kind) {
       case "held":
         this.#arrived(force);
@@ -504,7 +520,6 @@ class Form {
         this.#fail("form.failed.line", true);
         break;
       case "refused":
-        this.#submission = null;
         this.#fail("form.failed.refused", false);
         break;
       default:
@@ -512,39 +527,32 @@ class Form {
     }
   }
 
-  /** The submission of these answers: the same one again after a failed try. Null when it could not be sealed. */
-  async #sealed(force: Force, say: (key: string, more: string | null) => void): Promise<Submission | null> {
-    if (this.#submission?.force === force.id) return this.#submission.bytes;
+  /** False when it could not be sealed, and the page says why. */
+  async #seal(force: Force, say: Say): Promise<boolean> {
     const state = await this.#readerState();
     if (state?.kind !== "ready") {
       this.#block(state?.kind ?? "unreachable");
-      return null;
+      return false;
     }
-    const telling = this.#telling();
-    const parcel = {
-      report: draftOf(telling, force, this.#thread, localDate()),
-      files: this.#chosenFiles(telling.given).flatMap((list) => list.chosen()),
-      contact: state.contact === null ? null : contactOf(telling),
-    };
     try {
-      if (this.#hasWords && this.#words?.force !== force.id) {
-        this.#words = { force: force.id, words: await this.#sealer.words(force.id) };
-      }
-      const bytes = await this.#sealer.seal(force.id, parcel, todayUtc(), this.#hasWords, (done, total) =>
-        say("form.sending.sealing", progressWords(this.#language, done, total)),
-      );
-      this.#submission = { force: force.id, bytes };
-      return bytes;
+      await this.#sending.seal(force.id, this.#parcel(force, state.contact !== null), () => this.#language, say);
+      return true;
     } catch (error) {
       this.#notSealed(error);
-      return null;
+      return false;
     }
   }
 
-  /** The lists of files on pages that are asked. */
-  #chosenFiles(given: Given) {
-    const fields = asked(pages, given, false).flatMap(({ fields }) => fields);
-    return fields.some(({ kind }) => kind === "files") ? this.#controls.files() : [];
+  #parcel(force: Force, takesContact: boolean): Parcel {
+    const telling = this.#telling();
+    const hasFiles = asked(pages, telling.given, false).some(({ fields }) =>
+      fields.some(({ kind }) => kind === "files"),
+    );
+    return {
+      report: draftOf(telling, force, this.#thread, localDate()),
+      files: hasFiles ? this.#controls.files().flatMap((list) => list.chosen()) : [],
+      contact: takesContact ? contactOf(telling) : null,
+    };
   }
 
   #notSealed(error: unknown): void {
@@ -563,7 +571,7 @@ class Form {
     const given = this.#controls.read();
     const contact = String(given.get("c1") ?? "none");
     this.#sent = { contact, isReachable: isReachable(pages, given), force };
-    const words = this.#hasWords ? (this.#words?.words ?? "") : "";
+    const words = this.#sending.words();
     this.#forget();
     showWords(words);
     if (words === "") this.#told();
@@ -583,16 +591,4 @@ class Form {
     byId("failed-kept").hidden = key === "form.failed.seal";
     this.#show("failed");
   }
-}
-
-/** Whether a page is asked only because of what was chosen on another. */
-function dependsOn(page: Page, other: Page): boolean {
-  const names = JSON.stringify([page.when ?? null, page.routes ?? null]);
-  const hasRoute = page.routes !== undefined && other.fields.some(({ options }) => options?.some(({ route }) => route));
-  return hasRoute || other.fields.some(({ id }) => names.includes(`"field":"${id}"`));
-}
-
-function shownDate(language: Language): string {
-  const now = new Date();
-  return dateInWords([now.getDate(), now.getMonth() + 1, now.getFullYear()].join("/"), language);
 }

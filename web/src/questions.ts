@@ -2,6 +2,7 @@
 // Pure: knows no document. A new page is an entry of content/questions.json and its strings; build/questions.mjs writes
 // out what comes again.
 
+import { isDate } from "./dates.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
 
@@ -112,6 +113,22 @@ export function asked(pages: readonly Page[], given: Given, isShort: boolean): P
   );
 }
 
+/** Whether a page is asked only because of what was chosen on another. */
+export function dependsOn(page: Page, other: Page): boolean {
+  const names = JSON.stringify([page.when ?? null, page.routes ?? null]);
+  const hasRoute = page.routes !== undefined && other.fields.some(({ options }) => options?.some(({ route }) => route));
+  return hasRoute || other.fields.some(({ id }) => names.includes(`"field":"${id}"`));
+}
+
+/** What keeps a page from being left with what is on it: the field that it is about, and what to say there. */
+export function wrongOn(page: Page, given: Given): { readonly id: string; readonly key: string } | null {
+  if (page.required === true && !isAnswered(page, given)) return { id: page.id, key: `q.${page.base}.required` };
+  const date = shownFields(page, given).find(
+    ({ id, kind }) => kind === "date" && isGiven(given, id) && !isDate(String(given.get(id))),
+  );
+  return date === undefined ? null : { id: date.id, key: "form.wrong.date" };
+}
+
 /** The options of a page that are chosen, in order of asking. */
 export function chosenOptions(page: Page, given: Given): Option[] {
   return shownFields(page, given).flatMap(({ id, options }) => {
@@ -133,6 +150,13 @@ export function forceOf(forces: readonly Force[], pages: readonly Page[], given:
   const value = field === undefined ? undefined : given.get(field.id);
   if (value === undefined) return null;
   return forces.find(({ id }) => id === value) ?? forces.find(({ triage }) => triage) ?? null;
+}
+
+/** The force that reads for those who are not sure. */
+export function triageOf(forces: readonly Force[]): Force {
+  const force = forces.find(({ triage }) => triage);
+  if (force === undefined) throw new Error("no force reads for those who are not sure");
+  return force;
 }
 
 /** What the report is about: anything but the questions that only say where it goes and what becomes of it. */

@@ -1,11 +1,13 @@
-// What the form asks of its worker: directories opened, words drawn, reports sealed.
+// What the form asks of its worker: directories opened, words drawn and read, reports sealed, drafts kept.
 
 import { Asker } from "./asker.ts";
 import type { Opened } from "./directory.ts";
+import type { DraftReply, DraftRequest } from "./drafts.ts";
 import { FileChanged } from "./files.ts";
 import { TooLong } from "./report.ts";
 import type { Submission } from "./submit.ts";
 import type { Parcel } from "./parcel.ts";
+import type { Read } from "./words.ts";
 import type { Reply, Request } from "./worker.ts";
 
 export type { Parcel } from "./parcel.ts";
@@ -48,6 +50,28 @@ export class Sealer {
     if (reply.kind === "too-long") throw new TooLong();
     if (reply.kind !== "sealed") throw new Error("the worker gave another answer");
     return reply.submission;
+  }
+
+  /** Eight words as somebody typed them. */
+  async read(typed: string): Promise<Read> {
+    const reply = await this.#asker.ask({ kind: "read", typed });
+    if (reply.kind !== "read") throw new Error("the worker gave another answer");
+    return reply.read;
+  }
+
+  /** Saves, opens or deletes a draft; what was begun before is given up. `again` hears of each further attempt. */
+  async draft(request: DraftRequest, again: () => void): Promise<DraftReply> {
+    const reply = await this.#asker.ask(request, again);
+    switch (reply.kind) {
+      case "warm":
+      case "opened":
+      case "sealed":
+      case "changed":
+      case "read":
+        throw new Error("the worker gave another answer");
+      default:
+        return reply;
+    }
   }
 
   /** Ends the worker and its memory. Nobody is answered any more. */

@@ -74,7 +74,7 @@ export async function submit(
 }
 
 /** Statuses that can be another one a little later: too slow, busy, a fault, a proxy without a server, full. */
-function isPassing(status: number): boolean {
+export function isPassing(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
@@ -110,12 +110,14 @@ function put(
   }).finally(() => signal.removeEventListener("abort", stop));
 }
 
-function retryAfter(header: string | null): number {
+/** What a busy server asks for, in milliseconds, within reason. */
+export function retryAfter(header: string | null): number {
   const seconds = Number.parseInt(header ?? "0", 10);
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), RETRY_AFTER_S_MAX) * 1000 : 0;
 }
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/** A pause; shorter when the signal says so. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener(

@@ -16,6 +16,12 @@ export type Action =
   | "to-answers"
   | "return"
   | "more"
+  | "save"
+  | "go-on"
+  | "load"
+  | "delete-ask"
+  | "delete"
+  | "stay"
   | "earlier"
   | "add";
 

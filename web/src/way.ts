@@ -1,4 +1,4 @@
-// What the eight words become (docs/protocol.md section 13): by Argon2id and HKDF, keys that only they give. Runs in a
+// What the eight words become (docs/protocol.md sections 13 and 15): by Argon2id and HKDF, keys that only they give. Runs in a
 // worker; keeps nothing.
 
 import { x25519 } from "@noble/curves/ed25519.js";
@@ -36,13 +36,11 @@ export async function wayOf(
   force: string,
   progress: (fraction: number) => void = () => undefined,
 ): Promise<Way> {
-  const salt = sha256(utf8ToBytes(`hafan/words/v1/${force}`)).subarray(0, 16);
-  const root = argon2id(utf8ToBytes(words), salt, { ...ARGON2ID, onProgress: progress });
-  const key = (label: string, size: number) =>
-    hkdf(sha256, root, undefined, utf8ToBytes(`hafan/words/v1/${label}`), size);
+  const root = rootOf(words, `hafan/words/v1/${force}`, progress);
+  const key = (label: string, size: number) => keyOf(root, `hafan/words/v1/${label}`, size);
   const seed = key("mail", 32);
   try {
-    const identity = bech32.encode("age-secret-key-pq-", bech32.toWords(seed), false).toUpperCase();
+    const identity = identityOf(seed);
     return {
       tag: key("tag", 32),
       pages: key("pages", 32),
@@ -55,6 +53,22 @@ export async function wayOf(
     root.fill(0);
     seed.fill(0);
   }
+}
+
+/** What all keys of one use come from; `use` makes the same words another secret for each. The caller wipes it. */
+export function rootOf(words: string, use: string, progress: (fraction: number) => void = () => undefined): Uint8Array {
+  const salt = sha256(utf8ToBytes(use)).subarray(0, 16);
+  return argon2id(utf8ToBytes(words), salt, { ...ARGON2ID, onProgress: progress });
+}
+
+/** One key of a root. */
+export function keyOf(root: Uint8Array, label: string, size: number): Uint8Array {
+  return hkdf(sha256, root, undefined, utf8ToBytes(label), size);
+}
+
+/** A seed of 32 bytes as age writes a hybrid identity. */
+export function identityOf(seed: Uint8Array): string {
+  return bech32.encode("age-secret-key-pq-", bech32.toWords(seed), false).toUpperCase();
 }
 
 /** As the hybrid identity itself is made of its seed (C2SP age): 64 bytes for ML-KEM-768, 32 for X25519. */

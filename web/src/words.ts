@@ -7,8 +7,17 @@ import list from "virtual:words";
 /** Eight of 7,402 are 102.8 bits: enough, though what the log shows of them can be guessed at without asking anybody. */
 export const WORDS = 8;
 
-const all = list.split(" ");
+const all = unpacked(list);
 const known = new Set(all);
+
+/** What build/content.mjs packed: of each word how many letters it has in common with the one before, and the rest. */
+function unpacked(packed: string): string[] {
+  let before = "";
+  return [...packed.matchAll(/([0-9])([^0-9]+)/g)].map(([, common = "", rest = ""]) => {
+    before = before.slice(0, Number(common)) + rest;
+    return before;
+  });
+}
 
 /** Eight words, each drawn by the browser's own randomness and all of the list equally likely. */
 export function drawWords(random: (to: Uint32Array<ArrayBuffer>) => void = (to) => crypto.getRandomValues(to)): string {

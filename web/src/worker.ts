@@ -1,10 +1,14 @@
 // The worker: checks directories, reads files and seals, away from the page, so that a slow phone does not freeze.
-// It seals only to keys that it has itself found under a root key pinned at build time.
+// It seals reports only to keys that it has itself found under a root key pinned at build time, and drafts only to keys
+// that come from their words; those are sent from here, so that their keys never reach the page.
 
 import forces from "virtual:forces";
 import type { Common } from "./asker.ts";
 import type { Opened } from "./directory.ts";
 import { openDirectory } from "./directory.ts";
+import { ATTEMPTS } from "./draft-requests.ts";
+import type { DraftReply, DraftRequest } from "./drafts.ts";
+import { Drafts } from "./drafts.ts";
 import { FileChanged } from "./files.ts";
 import type { Parcel } from "./parcel.ts";
 import { sealParcel } from "./parcel.ts";
@@ -13,7 +17,8 @@ import { warmUp } from "./seal.ts";
 import type { Submission } from "./submit.ts";
 import type { Way } from "./way.ts";
 import { wayOf } from "./way.ts";
-import { drawWords } from "./words.ts";
+import type { Read } from "./words.ts";
+import { drawWords, readWords } from "./words.ts";
 
 export type Request =
   | { readonly kind: "warm" }
@@ -27,7 +32,10 @@ export type Request =
       readonly today: string;
       /** With the words that were drawn last for this force, or without any. */
       readonly hasWords: boolean;
-    };
+    }
+  /** Reads eight words as somebody typed them: their list is here, and not in the page's script. */
+  | { readonly kind: "read"; readonly typed: string }
+  | DraftRequest;
 
 export type Reply =
   | { readonly kind: "warm" }
@@ -35,13 +43,16 @@ export type Reply =
   | { readonly kind: "words"; readonly words: string }
   | { readonly kind: "sealed"; readonly submission: Submission }
   | { readonly kind: "changed"; readonly at: number }
-  | { readonly kind: "too-long" };
+  | { readonly kind: "too-long" }
+  | { readonly kind: "read"; readonly read: Read }
+  | DraftReply;
 
 type Tell = (reply: Reply | Common) => void;
 
 const notes = new Map<string, Uint8Array>();
 /** What the words drawn for each force give. */
 const ways = new Map<string, Way>();
+const drafts = new Drafts();
 
 /** The directory of a force; it is forged, too, when it sends reports to a force that this page does not know. */
 function open(force: string, today: string): Opened {
@@ -86,6 +97,14 @@ async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
       if (!opened.ok || request.parcel.report.force !== request.force || way === undefined) return { kind: "error" };
       return { kind: "sealed", submission: await sealParcel(request.parcel, opened, way, telling(tell)) };
     }
+    case "read":
+      return { kind: "read", read: readWords(request.typed) };
+    case "draft-words":
+    case "draft-save":
+    case "draft-open":
+    case "draft-delete":
+    case "draft-stop":
+      return drafts.answer(request, (attempt) => tell({ kind: "progress", done: attempt, total: ATTEMPTS }));
     default:
       return request satisfies never;
   }

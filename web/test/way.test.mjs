@@ -36,6 +36,14 @@ test("every number counts equally: what lies behind the last whole run is drawn 
   assert.equal(words, [length - 1, 0, 0, 1, 2, 3, 4, 5].map((number) => list[number]).join(" "));
 });
 
+test("the list that travels packed is the list, word for word", () => {
+  let next = 0;
+  const drawn = Array.from({ length: Math.ceil(list.length / WORDS) }, () =>
+    drawWords((to) => (to[0] = next++ % list.length)),
+  );
+  assert.deepEqual(drawn.join(" ").split(" ").slice(0, list.length), list);
+});
+
 const eight = "abacus abdomen zoom zone yo-yo t-shirt wrinkly drop-down";
 
 test("case, spaces, numbers and marks are forgiven, and a hyphen written as a space", () => {
