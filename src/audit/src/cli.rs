@@ -1,0 +1,80 @@
+//! What can be typed: verbs, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+
+const ABOUT: &str = "Looks at a system of Hafan's from outside, and takes nobody's word.
+
+Each command answers one question, a finding a line, with a verdict at the end. It changes nothing that it looks at.";
+
+const EXIT_CODES: &str = "Exit codes:
+  0  holds: nothing was found that should not be
+  1  a finding
+  2  wrong usage
+  3  no answer: what is to be looked at cannot be reached or read
+
+What each command proves and what it cannot: docs/guide-auditor.md.";
+
+const LOG: &str = "Examples:
+  hafan-audit log --server https://reports.example.org --force btp --root root.vkey --state btp.state
+  hafan-audit log --dir mirror --force btp --root root.vkey
+  hafan-audit log --dir one-log --log-key log.vkey --force btp --leaves 8
+
+Reads every entry and every tile of every year, derives all tiles anew from the entries, and compares the tree with the signed checkpoint and with each checkpoint that was kept. With --state it keeps what it saw, finds a log that was rewritten or rolled back since, and goes on where an interrupted run ended. A run with a finding leaves the state as it was.";
+
+#[derive(Parser)]
+#[command(name = "hafan-audit", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Is the public log whole, regular, signed, and the one that was seen before?
+    #[command(after_help = LOG)]
+    Log(LogArgs),
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("place").required(true).args(["server", "dir"]))]
+#[command(group = ArgGroup::new("key").required(true).multiple(true).args(["root", "log_key"]))]
+pub(crate) struct LogArgs {
+    /// The server's address: https and a name.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// A folder instead: a mirror of a server's answers by path, or the checkpoint and tiles of one log.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The force, such as btp.
+    #[arg(long)]
+    pub(crate) force: String,
+    /// The force's root key: root.vkey of the ceremony, or the key in it.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) root: Option<String>,
+    /// The key of the logs, where no directory is served.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) log_key: Option<String>,
+    /// The file in which what was seen is kept for the next time.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Only the log of this year.
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) year: Option<u16>,
+    /// Leaves of an epoch, where no beat is served.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub(crate) leaves: Option<u64>,
+    /// Read only what came since the kept checkpoint.
+    #[arg(long, requires = "state")]
+    pub(crate) new_only: bool,
+    /// Take a beat that was changed, because that was announced.
+    #[arg(long, requires = "state")]
+    pub(crate) accept_beat: bool,
+    /// Allow plain HTTP to another machine than this one.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
