@@ -35,6 +35,31 @@ pub(crate) enum Verb {
     /// Is the public log whole, regular, signed, and the one that was seen before?
     #[command(after_help = LOG)]
     Log(LogArgs),
+    /// Is every byte that the server keeps one that the protocol knows?
+    #[command(after_help = STORE)]
+    Store(StoreArgs),
+}
+
+const STORE: &str = "Examples:
+  hafan-audit store --config /etc/hafan/config.toml
+  hafan-audit store /mnt/snapshot/store --config /etc/hafan/config.toml --json
+
+Accounts for every byte of the value log, the index, the pins and the drafts. The server has to be stopped, or the store a snapshot or a copy (cp -a keeps the times, which are looked at). The index is opened in a copy in the temporary folder.";
+
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    /// The folder of the store, or of a copy of it; else the one of the configuration.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The configuration that the server runs with.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The key of the logs, where no directory names it.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) log_key: Option<String>,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod directory;
 pub mod entry;
+pub mod envelope;
 pub mod merkle;
 pub mod note;
 
@@ -17,3 +18,4 @@ pub mod progress;
 pub mod report;
 
 pub mod log;
+pub mod store;

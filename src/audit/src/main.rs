@@ -14,13 +14,14 @@ use hafan_audit::directory::is_force;
 use hafan_audit::failure::{Failure, Kind};
 use hafan_audit::log::{BeatChange, Options, Reading, Source};
 use hafan_audit::report::Report;
-use hafan_audit::{files, log};
+use hafan_audit::{files, log, store};
 
-use crate::cli::{Cli, LogArgs, Verb};
+use crate::cli::{Cli, LogArgs, StoreArgs, Verb};
 
 fn main() -> ExitCode {
     let (verb, json, found) = match Cli::parse().verb {
         Verb::Log(args) => ("log", args.json, log_verb(&args)),
+        Verb::Store(args) => ("store", args.json, store_verb(&args)),
     };
     let said = found.and_then(|report| {
         let text = if json {
@@ -51,6 +52,14 @@ fn plain(is_allowed: bool) -> PlainHttp {
     } else {
         PlainHttp::LoopbackOnly
     }
+}
+
+fn store_verb(args: &StoreArgs) -> Result<Report, Failure> {
+    store::audit(&store::Options {
+        store: args.dir.clone(),
+        config: args.config.clone(),
+        log_key: args.log_key.as_deref().map(files::vkey).transpose()?,
+    })
 }
 
 fn log_verb(args: &LogArgs) -> Result<Report, Failure> {
