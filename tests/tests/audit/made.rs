@@ -140,13 +140,17 @@ impl Mirror {
     }
 
     pub(crate) fn publish(&self, sequence: u64, force: &str, log: &Signer, root: &Signer) {
+        let note = Self::directory(sequence, force, log, root);
+        self.put("v1/forces/btp/directory", &note);
+    }
+
+    /// A directory of one officer and one courier.
+    pub(crate) fn directory(sequence: u64, force: &str, log: &Signer, root: &Signer) -> Vec<u8> {
         let log = log.verifier();
         let key = |role: &str, seed| {
             let name = format!("hafan/{force}/{role}");
-            Signer::from_seed(&name, &[seed; 32])
-                .unwrap()
-                .verifier()
-                .to_string()
+            let key = Signer::from_seed(&name, &[seed; 32]).unwrap();
+            key.verifier().to_string()
         };
         let (officer, courier) = (key("officer-1", 2), key("courier-1", 3));
         let text = format!(
@@ -155,9 +159,6 @@ impl Mirror {
              \"recipients\":[\"age1pq1\"]}},\"officers\":[\"{officer}\"],\"replies\":null,\"couriers\":[\"{courier}\"],\
              \"police_suspect\":null}}\n"
         );
-        self.put(
-            "v1/forces/btp/directory",
-            &note::sign(&text, &[root]).unwrap(),
-        );
+        note::sign(&text, &[root]).unwrap()
     }
 }

@@ -4,9 +4,12 @@
 
 mod log;
 mod made;
+mod made_store;
 #[path = "../../oracles/mod.rs"]
 #[expect(dead_code, reason = "logs are verified here, the rest elsewhere")]
 mod oracles;
+mod store;
+mod store_files;
 
 use std::path::Path;
 use std::process::Command;
