@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use hafan_audit::access::html::Language;
 
 const ABOUT: &str = "Looks at a system of Hafan's from outside, and takes nobody's word.
 
@@ -38,6 +39,44 @@ pub(crate) enum Verb {
     /// Is every byte that the server keeps one that the protocol knows?
     #[command(after_help = STORE)]
     Store(StoreArgs),
+    /// Does a force's access record hold: who opened what, why, and with whose approval?
+    #[command(after_help = ACCESS)]
+    Access(AccessArgs),
+}
+
+const ACCESS: &str = "Examples:
+  hafan-audit access record.tar --directory btp.directory --root root.vkey
+  hafan-audit access record.tar --directory btp.directory --root root.vkey \\
+      --bundle /media/stick --against record-of-last-month.tar --html record.html
+
+Reads what `hafan-keys record export` wrote: the chain, the head, each signature by an officer of that time, and what the entries say of each other: reports opened before they were imported, contacts opened with too few approvals. With --bundle each report is matched with the bundle that brought it. Keep the head of each export: only a later head shows that entries were left out at the end.";
+
+#[derive(Args)]
+pub(crate) struct AccessArgs {
+    /// The exported access record.
+    #[arg(value_name = "FILE")]
+    pub(crate) record: PathBuf,
+    /// The force's directory as it is published.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) directory: PathBuf,
+    /// The force's root key: root.vkey of the ceremony, or the key in it.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) root: String,
+    /// A bundle that was imported, or a folder of them. May be given several times.
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub(crate) bundle: Vec<PathBuf>,
+    /// An earlier export, or its head, that was kept elsewhere. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Write a page for people, to print and attach.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// The language of that page.
+    #[arg(long, value_enum, default_value = "en")]
+    pub(crate) language: Language,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const STORE: &str = "Examples:

@@ -17,5 +17,6 @@ pub mod files;
 pub mod progress;
 pub mod report;
 
+pub mod access;
 pub mod log;
 pub mod store;

@@ -14,14 +14,15 @@ use hafan_audit::directory::is_force;
 use hafan_audit::failure::{Failure, Kind};
 use hafan_audit::log::{BeatChange, Options, Reading, Source};
 use hafan_audit::report::Report;
-use hafan_audit::{files, log, store};
+use hafan_audit::{access, files, log, store};
 
-use crate::cli::{Cli, LogArgs, StoreArgs, Verb};
+use crate::cli::{AccessArgs, Cli, LogArgs, StoreArgs, Verb};
 
 fn main() -> ExitCode {
     let (verb, json, found) = match Cli::parse().verb {
         Verb::Log(args) => ("log", args.json, log_verb(&args)),
         Verb::Store(args) => ("store", args.json, store_verb(&args)),
+        Verb::Access(args) => ("access", args.json, access_verb(args)),
     };
     let said = found.and_then(|report| {
         let text = if json {
@@ -52,6 +53,17 @@ fn plain(is_allowed: bool) -> PlainHttp {
     } else {
         PlainHttp::LoopbackOnly
     }
+}
+
+fn access_verb(args: AccessArgs) -> Result<Report, Failure> {
+    access::audit(&access::Options {
+        record: args.record,
+        directory: args.directory,
+        root: files::vkey(&args.root)?,
+        against: args.against,
+        bundles: args.bundle,
+        html: args.html.map(|path| (path, args.language)),
+    })
 }
 
 fn store_verb(args: &StoreArgs) -> Result<Report, Failure> {

@@ -2,8 +2,6 @@
 //!
 //! Whatever comes from what is audited is shown as printable ASCII: it must not steer a terminal.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -186,7 +184,7 @@ pub fn shown(text: &str) -> String {
     for c in text.chars().take(400) {
         match c {
             ' '..='~' => out.push(c),
-            _ => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+            _ => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
         }
     }
     if text.chars().nth(400).is_some() {

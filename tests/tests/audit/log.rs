@@ -85,8 +85,8 @@ const FAULTS: &[Fault] = &[
         "a leaf was taken out of a bundle",
         |log| {
             change(&log.join("tile/entries/001"), |bytes| {
-                drop(bytes.drain(680..748))
-            })
+                drop(bytes.drain(680..748));
+            });
         },
         "altered-tile btp/2026/tile/entries/001: it holds 255 entries",
     ),
@@ -126,7 +126,7 @@ const FAULTS: &[Fault] = &[
             write(
                 &log.join("checkpoint"),
                 &signed(&MadeLog::new(SIZE).head(), &[8; 32]),
-            )
+            );
         },
         "bad-checkpoint btp/2026/checkpoint: another key has signed",
     ),

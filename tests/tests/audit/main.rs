@@ -2,9 +2,14 @@
 //! one. Nothing that could not be read ends with 0.
 #![cfg(test)]
 
+mod access;
 mod log;
 mod made;
+mod made_record;
 mod made_store;
+#[path = "../keys/office.rs"]
+#[expect(dead_code, reason = "other drills use the rest")]
+mod office;
 #[path = "../../oracles/mod.rs"]
 #[expect(dead_code, reason = "logs are verified here, the rest elsewhere")]
 mod oracles;

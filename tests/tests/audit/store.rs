@@ -473,7 +473,7 @@ const CHANGES: &[Change] = &[
                 store,
                 0,
                 &changed(5, |bytes| bytes[9000..10_000].fill(b'a'))[48..],
-            )
+            );
         },
         "plaintext drafts/",
     ),
@@ -484,7 +484,7 @@ const CHANGES: &[Change] = &[
                 store,
                 0,
                 &hafan_tests::reports::shaped(5, 1).submission[48..],
-            )
+            );
         },
         "not-a-draft drafts/",
     ),
@@ -546,7 +546,7 @@ fn an_interrupted_write_is_told_and_is_no_finding() {
     let end = end.next_multiple_of(8);
     for (size, is_torn) in [(12, true), (40_000, true), (67_260, true)] {
         change(&segment, |bytes| {
-            bytes[end..end + size].copy_from_slice(&torn[..size])
+            bytes[end..end + size].copy_from_slice(&torn[..size]);
         });
         store.settle();
         let said = looked(&store);

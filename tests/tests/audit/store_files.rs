@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use xtask::demo::Settings;
 use xtask::process::run;
 
-use crate::made::{change, flip, write};
+use crate::made::{change, write};
 use crate::made_store::{midnight, private, set_time, settle};
 use crate::{Said, audit, text};
 
@@ -117,7 +117,7 @@ const FAULTS: &[Fault] = &[
             copy.put(
                 "store/segments/000001.bak",
                 b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0\x3e\0",
-            )
+            );
         },
         "core-file segments/000001.bak",
     ),
@@ -288,7 +288,7 @@ const FAULTS: &[Fault] = &[
         |copy| {
             let (_, end) = frame(&copy.path(SEGMENT), 1);
             damage(copy, |bytes| {
-                bytes[end + 4096..end + 4104].copy_from_slice(b"she said")
+                bytes[end + 4096..end + 4104].copy_from_slice(b"she said");
             });
         },
         "rotten segments/000000.log byte",
@@ -315,8 +315,8 @@ const FAULTS: &[Fault] = &[
                 drop(
                     db.insert([b"Dbtp\0".as_slice(), &[7; 32]].concat(), vec![0; 48])
                         .unwrap(),
-                )
-            })
+                );
+            });
         },
         "wrong-row index row",
     ),

@@ -2,7 +2,8 @@
 //!
 //! Takes the bytes as they are; holds no copy of a member.
 
-const BLOCK_SIZE_BYTES: usize = 512;
+/// Size of a block in bytes.
+pub(super) const BLOCK_SIZE_BYTES: usize = 512;
 
 /// The most members that are read of one archive.
 const MEMBERS_MAX: usize = 70_000;
@@ -37,7 +38,9 @@ pub fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, ArchiveError> {
         let (name, size) = parse_header(header).ok_or(failed)?;
         let (_, rest) = rest.split_at_checked(BLOCK_SIZE_BYTES).ok_or(failed)?;
         let (data, _) = rest.split_at_checked(size).ok_or(failed)?;
-        let padded = size.checked_next_multiple_of(BLOCK_SIZE_BYTES).ok_or(failed)?;
+        let padded = size
+            .checked_next_multiple_of(BLOCK_SIZE_BYTES)
+            .ok_or(failed)?;
         let padding = rest.get(size..padded).ok_or(failed)?;
         if padding.iter().any(|byte| *byte != 0) || found.len() == MEMBERS_MAX {
             return Err(failed);
@@ -48,11 +51,16 @@ pub fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, ArchiveError> {
 }
 
 /// Name and size; nothing when the header is not what the name and size make.
-fn parse_header(header: &[u8; BLOCK_SIZE_BYTES]) -> Option<(&str, usize)> {
+pub(super) fn parse_header(header: &[u8; BLOCK_SIZE_BYTES]) -> Option<(&str, usize)> {
     let (name, _) = header.split_at(100);
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    let end = name
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(name.len());
     let (name, _) = name.split_at(end);
-    let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty())?;
+    let name = std::str::from_utf8(name)
+        .ok()
+        .filter(|name| !name.is_empty())?;
     let digits = header.get(124..135)?;
     let digits = std::str::from_utf8(digits).ok()?;
     if !digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte)) {
@@ -66,20 +74,21 @@ fn parse_header(header: &[u8; BLOCK_SIZE_BYTES]) -> Option<(&str, usize)> {
 /// The one header that is right.
 fn write_header(name: &str, size: u64) -> [u8; BLOCK_SIZE_BYTES] {
     let mut header = [0; BLOCK_SIZE_BYTES];
-    let fields: [(usize, &[u8]); 9] = [
+    let size = format!("{size:011o}\0");
+    let fields: [(usize, &[u8]); 11] = [
         (0, name.as_bytes()),
         (100, b"0000644\0"),
         (108, b"0000000\0"),
         (116, b"0000000\0"),
-        (124, format!("{size:011o}\0").as_bytes()),
+        (124, size.as_bytes()),
         (136, b"00000000000\0"),
         (148, b"        "),
         (156, b"0"),
         (257, b"ustar\x0000"),
-    ]
-    .map(|(at, bytes)| (at, bytes));
+        (329, b"0000000\0"),
+        (337, b"0000000\0"),
+    ];
     put(&mut header, &fields);
-    put(&mut header, &[(329, b"0000000\0"), (337, b"0000000\0")]);
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     put(&mut header, &[(148, format!("{sum:06o}\0 ").as_bytes())]);
     header

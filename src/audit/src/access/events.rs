@@ -266,7 +266,7 @@ impl Event {
             return None;
         };
         let digest = Sha256::digest(pages.concat()).into();
-        Some(("pages".to_owned(), "sha256", digest))
+        Some(("pages of answers".to_owned(), "sha256", digest))
     }
 }
 

@@ -78,7 +78,7 @@ impl Line {
             return Err(LineError::Size { found: line.len() });
         }
         let envelope = Envelope::parse(line).map_err(LineError::Envelope)?;
-        statement(envelope)
+        statement(&envelope)
     }
 
     /// Whether this key has signed it.
@@ -127,14 +127,14 @@ fn base64(from: &mut Cursor<'_>) -> Result<Vec<u8>, FormError> {
     Ok(bytes.unwrap_or_default())
 }
 
-fn statement(envelope: Envelope) -> Result<Line, LineError> {
+fn statement(envelope: &Envelope) -> Result<Line, LineError> {
     let text = std::str::from_utf8(&envelope.payload).map_err(|error| {
         LineError::Statement(FormError {
             at: error.valid_up_to(),
         })
     })?;
     let mut from = Cursor::new(text);
-    let (subject, line) = fields(&mut from, &envelope).map_err(LineError::Statement)?;
+    let (subject, line) = fields(&mut from, envelope).map_err(LineError::Statement)?;
     if let Done::Known(event) = &line.done
         && event.subject() != Some(subject)
     {
