@@ -39,9 +39,33 @@ pub(crate) enum Verb {
     /// Is every byte that the server keeps one that the protocol knows?
     #[command(after_help = STORE)]
     Store(StoreArgs),
+    /// Does the server give every browser the site that was published?
+    #[command(after_help = SITE)]
+    Site(SiteArgs),
     /// Does a force's access record hold: who opened what, why, and with whose approval?
     #[command(after_help = ACCESS)]
     Access(AccessArgs),
+}
+
+const SITE: &str = "Examples:
+  hafan-audit site https://reports.example.org --manifest manifest.json
+
+Fetches every file of the manifest as browsers do, plain and compressed, and compares each byte and header; then what must not be there. The manifest is that of the published release: build it yourself (cargo xtask site), or have it from a source that you trust.";
+
+#[derive(Args)]
+pub(crate) struct SiteArgs {
+    /// The server's address: https and a name.
+    #[arg(value_name = "URL")]
+    pub(crate) server: String,
+    /// The manifest of the published release.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// Allow plain HTTP to another machine than this one.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const ACCESS: &str = "Examples:

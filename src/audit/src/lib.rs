@@ -19,4 +19,5 @@ pub mod report;
 
 pub mod access;
 pub mod log;
+pub mod site;
 pub mod store;

@@ -14,14 +14,15 @@ use hafan_audit::directory::is_force;
 use hafan_audit::failure::{Failure, Kind};
 use hafan_audit::log::{BeatChange, Options, Reading, Source};
 use hafan_audit::report::Report;
-use hafan_audit::{access, files, log, store};
+use hafan_audit::{access, files, log, site, store};
 
-use crate::cli::{AccessArgs, Cli, LogArgs, StoreArgs, Verb};
+use crate::cli::{AccessArgs, Cli, LogArgs, SiteArgs, StoreArgs, Verb};
 
 fn main() -> ExitCode {
     let (verb, json, found) = match Cli::parse().verb {
         Verb::Log(args) => ("log", args.json, log_verb(&args)),
         Verb::Store(args) => ("store", args.json, store_verb(&args)),
+        Verb::Site(args) => ("site", args.json, site_verb(args)),
         Verb::Access(args) => ("access", args.json, access_verb(args)),
     };
     let said = found.and_then(|report| {
@@ -53,6 +54,13 @@ fn plain(is_allowed: bool) -> PlainHttp {
     } else {
         PlainHttp::LoopbackOnly
     }
+}
+
+fn site_verb(args: SiteArgs) -> Result<Report, Failure> {
+    site::audit(&site::Options {
+        client: Client::new(&args.server, plain(args.allow_http))?,
+        manifest: args.manifest,
+    })
 }
 
 fn access_verb(args: AccessArgs) -> Result<Report, Failure> {

@@ -13,6 +13,7 @@ mod office;
 #[path = "../../oracles/mod.rs"]
 #[expect(dead_code, reason = "logs are verified here, the rest elsewhere")]
 mod oracles;
+mod site;
 mod store;
 mod store_files;
 
