@@ -20,6 +20,8 @@ pub(crate) enum Name {
     Log,
     /// Listing 1,000 reports, against the bare primitives; large payloads, against the programs age and rage
     Open,
+    /// A million leaves audited, against SHA-256 over their bytes; a store audited, against reading it
+    Audit,
 }
 
 /// The version of rage that opening is measured against.
@@ -32,6 +34,7 @@ impl Name {
             Self::Seal => "seal",
             Self::Log => "log",
             Self::Open => "open",
+            Self::Audit => "audit",
         }
     }
 }
@@ -43,7 +46,7 @@ impl Name {
 pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
     let names = match name {
         Some(name) => vec![name],
-        None => vec![Name::Intake, Name::Seal, Name::Log, Name::Open],
+        None => vec![Name::Intake, Name::Seal, Name::Log, Name::Open, Name::Audit],
     };
     for name in names {
         let mut command = cargo();

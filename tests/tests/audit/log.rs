@@ -325,6 +325,27 @@ fn a_log_that_grew_holds_and_is_read_in_part_when_that_is_asked_for() {
 }
 
 #[test]
+fn an_interrupted_run_goes_on_where_it_was_and_believes_nothing_false_of_it() {
+    let log = MadeLog::new(SIZE);
+    let mirror = Mirror::new(&log);
+    let state = mirror.dir.path().join("state");
+    let read = [log.tile_root(0), log.tile_root(1)];
+    let keep = |tiles: &[[u8; 32]]| {
+        let progress = hex::encode(tiles.concat());
+        let kept = serde_json::json!({"version": 1, "force": "btp", "log": log_key(7).verifier().to_string(),
+            "directory": 0, "beat": null, "years": {"2026": {"beat_since": 0, "checkpoints": [], "tiles": "",
+            "tail": "", "progress": progress}}});
+        write(&state, kept.to_string().as_bytes());
+    };
+    keep(&read);
+    let said = mirrored(&mirror, &["--state", text(&state)]);
+    said.holds();
+    assert!(said.text.contains("leaves read: 584\n"), "{}", said.text);
+    keep(&[read[0], [7; 32]]);
+    mirrored(&mirror, &["--state", text(&state)]).finds("fork btp/2026/checkpoint");
+}
+
+#[test]
 fn where_a_log_was_rewritten_is_said() {
     let (mirror, state) = seen(SIZE);
     other_leaf(300).write(&mirror.log());

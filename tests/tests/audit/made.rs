@@ -57,6 +57,12 @@ impl MadeLog {
         self.leaves.iter().map(|leaf| leaf_hash(leaf)).collect()
     }
 
+    /// The root over the leaves of one of its tiles.
+    pub(crate) fn tile_root(&self, number: usize) -> [u8; 32] {
+        let hashes = self.hashes()[number * 256..(number + 1) * 256].to_vec();
+        Frontier::from_iter(hashes).root().0
+    }
+
     /// The text of its checkpoint.
     pub(crate) fn head(&self) -> String {
         let tree = Frontier::from_iter(self.hashes());
