@@ -31,6 +31,8 @@ const signed = (note) => note.subarray(0, Math.max(note.lastIndexOf("\n\n"), 0) 
 for (const name of readdirSync(join(vectors, "directory"))) {
   const { body } = read(join(vectors, "directory", name));
   seed("note", `directory-${name}`, body);
+  seed("auditor_note", `directory-note-${name}`, body);
+  seed("auditor_note", `directory-${name}`, signed(body));
   seed("directory", name, signed(body));
 }
 for (const name of readdirSync(join(vectors, "log"))) {
@@ -38,6 +40,8 @@ for (const name of readdirSync(join(vectors, "log"))) {
   if (head.parse === "entry") seed("entry_bundle", name, Buffer.concat([Buffer.from([0, 66]), body]));
   else seed("note", name, body);
   if (head.parse === "checkpoint") seed("checkpoint", name, signed(body));
+  if (head.parse === "entry") seed("auditor_tile", name, Buffer.concat([Buffer.from([0, 66]), body]));
+  else seed("auditor_note", name, body);
 }
 for (const name of readdirSync(join(vectors, "report")).filter((name) => name.endsWith(".json"))) {
   const { report } = JSON.parse(readFileSync(join(vectors, "report", name), "utf8"));
@@ -111,3 +115,27 @@ for (const name of readdirSync(join(vectors, "reply")).filter((name) => name.end
   const { message } = JSON.parse(readFileSync(join(vectors, "reply", name), "utf8"));
   if (message !== null) seed("message", name, `hafan message v1\n${message}\n`);
 }
+
+for (const name of readdirSync(join(vectors, "record"))) {
+  const { head, directories, entries } = JSON.parse(readFileSync(join(vectors, "record", name), "utf8"));
+  const noted = Object.entries(directories).map(([sequence, note]) => [`directories/${sequence}`, note]);
+  seed("auditor_record", name, tar(...(head ? [["head", head]] : []), ...noted, ["entries", entries]));
+  seed("auditor_record", `line-${name}`, entries.split("\n")[0]);
+}
+
+// What frames hold; their checksums are not made here, since the parsers of payloads do not look at them.
+const u32 = (number) => Buffer.from([number >>> 24, number >>> 16, number >>> 8, number]);
+const forced = Buffer.concat([Buffer.from([3]), Buffer.from("btp")]);
+const intake = Buffer.concat([Buffer.from([0, 1]), forced, u32(submission.length), submission]);
+const leaves = Buffer.concat([Buffer.from([1, 0]), Buffer.alloc(64, 7)]);
+const first = Buffer.concat([Buffer.from([7, 234]), Buffer.alloc(8), Buffer.from([0, 1]), Buffer.alloc(32, 7)]);
+const epoch = Buffer.concat([forced, first, leaves, u32(checkpoint.length), checkpoint]);
+const record = Buffer.concat([Buffer.alloc(2), header, Buffer.alloc(4094 - header.length)]);
+seed("auditor_store", "intake", intake);
+seed("auditor_store", "epoch", epoch);
+seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), checkpoint, Buffer.alloc(1024 - checkpoint.length)]));
+seed("auditor_store", "header", Buffer.concat([Buffer.from("hfn1\x01\0\0\0"), Buffer.alloc(40)]));
+
+const file = { sha256: digest, content_type: "text/html; charset=utf-8", encodings: {} };
+const manifest = JSON.stringify({ version: 1, headers: { "cache-control": "no-store" }, files: { "/": file } });
+seed("auditor_site", "one", `${manifest}\0<!doctype html><script src="/a.js" defer></script><SCRIPT SRC='//x'>`);

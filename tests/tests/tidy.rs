@@ -235,7 +235,7 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 19] = [
+const PARSERS: [(&str, &str); 32] = [
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
     ("age_header", "header::split("),
@@ -255,6 +255,19 @@ const PARSERS: [(&str, &str); 19] = [
     ("contact_details", "Details::parse("),
     ("shares", "Share::from_bytes("),
     ("shares", "combine("),
+    ("auditor_note", "Note::parse("),
+    ("auditor_note", "Vkey::parse("),
+    ("auditor_note", "Checkpoint::parse("),
+    ("auditor_note", "Directory::parse("),
+    ("auditor_tile", "entries("),
+    ("auditor_tile", "Entry::parse("),
+    ("auditor_store", "parse_header"),
+    ("auditor_store", "judge_tail("),
+    ("auditor_store", "payload::parse("),
+    ("auditor_record", "Parts::of("),
+    ("auditor_record", "Line::parse("),
+    ("auditor_site", "Manifest::parse("),
+    ("auditor_site", "scripts("),
 ];
 
 #[test]

@@ -92,10 +92,20 @@ const OPENED: &[Forbidden] = &[
     ("hafan-courier", "the courier"),
 ];
 
+/// What the auditor never links: any crate of ours, so that one bug cannot hide itself.
+const AUDITOR: &[Forbidden] = &[
+    (
+        "hafan-*",
+        "the auditor shares no code with what it looks at",
+    ),
+    ("hafan", "the auditor shares no code with what it looks at"),
+];
+
 fn forbidden_for(package: &str) -> Vec<Forbidden> {
     match package {
         "hafan" => [SEALED, SERVER].concat(),
         "hafan-courier" => SEALED.to_vec(),
+        "hafan-audit" => [SEALED, AUDITOR].concat(),
         "hafan-keys" => OPENED.to_vec(),
         other => panic!("no zone is given for {other}"),
     }
@@ -179,6 +189,16 @@ fn the_proof_fails_when_a_crate_of_the_server_gains_a_forbidden_dependency() {
         let wanted = format!("{package} links hafan-report: it names what a person tells");
         assert_eq!(breaches(&linked, package), [wanted]);
     }
+}
+
+#[test]
+fn the_proof_fails_when_the_auditor_shares_code_with_the_server() {
+    let scratch = scratch_workspace();
+    let manifest = scratch.path().join("src/audit/Cargo.toml");
+    add_dependency(&manifest, "hafan-tlog.workspace = true");
+    let linked = linked_crates(scratch.path(), "hafan-audit").unwrap();
+    let wanted = "hafan-audit links hafan-tlog: the auditor shares no code with what it looks at";
+    assert_eq!(breaches(&linked, "hafan-audit"), [wanted]);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(crate) enum Name {
     Open,
     /// Coming back with words in a browser, against fetching and hashing the same bytes there
     Words,
+    /// A million leaves audited, against SHA-256 over their bytes; a store audited, against reading it
+    Audit,
 }
 
 /// The version of rage that opening is measured against.
@@ -35,6 +37,7 @@ impl Name {
             Self::Log => "log",
             Self::Open => "open",
             Self::Words => "words",
+            Self::Audit => "audit",
         }
     }
 }
@@ -46,7 +49,14 @@ impl Name {
 pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
     let names = match name {
         Some(name) => vec![name],
-        None => vec![Name::Intake, Name::Seal, Name::Log, Name::Open, Name::Words],
+        None => vec![
+            Name::Intake,
+            Name::Seal,
+            Name::Log,
+            Name::Open,
+            Name::Audit,
+            Name::Words,
+        ],
     };
     for name in names {
         if matches!(name, Name::Words) {

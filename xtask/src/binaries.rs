@@ -1,4 +1,4 @@
-//! The three programs, built once.
+//! The four programs, built once.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::process::{guarded, run};
 use crate::root;
 
-/// Names a folder that holds the three programs already, so that nothing is built again: `cargo xtask test` sets it.
+/// Names a folder that holds the four programs already, so that nothing is built again: `cargo xtask test` sets it.
 pub const BINARIES_DIR_VARIABLE: &str = "HAFAN_BINARIES_DIR";
 
 /// Where the programs are.
@@ -39,10 +39,11 @@ impl Binaries {
 
     fn build() -> Result<Self> {
         run(
-            "cargo build (server, courier, officers' tool)",
+            "cargo build (server, courier, auditor, officers' tool)",
             cargo().args(["build", "--locked", "--quiet"]).args([
                 "--package=hafan",
                 "--package=hafan-courier",
+                "--package=hafan-audit",
                 "--package=hafan-keys",
                 "--bins",
             ]),
@@ -76,6 +77,12 @@ impl Binaries {
     #[must_use]
     pub fn courier(&self) -> PathBuf {
         self.dir.join("hafan-courier")
+    }
+
+    /// `hafan-audit`, the auditor.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.dir.join("hafan-audit")
     }
 
     /// `hafan-keys`, the officers' tool.

@@ -1,0 +1,168 @@
+//! What can be typed: verbs, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use hafan_audit::access::html::Language;
+
+const ABOUT: &str = "Looks at a system of Hafan's from outside, and takes nobody's word.
+
+Each command answers one question, a finding a line, with a verdict at the end. It changes nothing that it looks at.";
+
+const EXIT_CODES: &str = "Exit codes:
+  0  holds: nothing was found that should not be
+  1  a finding
+  2  wrong usage
+  3  no answer: what is to be looked at cannot be reached or read
+
+What each command proves and what it cannot: docs/guide-auditor.md.";
+
+const LOG: &str = "Examples:
+  hafan-audit log --server https://reports.example.org --force btp --root root.vkey --state btp.state
+  hafan-audit log --dir mirror --force btp --root root.vkey
+  hafan-audit log --dir one-log --log-key log.vkey --force btp --leaves 8
+
+Reads every entry and every tile of every year, derives all tiles anew from the entries, and compares the tree with the signed checkpoint and with each checkpoint that was kept. With --state it keeps what it saw, finds a log that was rewritten or rolled back since, and goes on where an interrupted run ended. A run with a finding leaves the state as it was.";
+
+#[derive(Parser)]
+#[command(name = "hafan-audit", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Is the public log whole, regular, signed, and the one that was seen before?
+    #[command(after_help = LOG)]
+    Log(LogArgs),
+    /// Is every byte that the server keeps one that the protocol knows?
+    #[command(after_help = STORE)]
+    Store(StoreArgs),
+    /// Does the server give every browser the site that was published?
+    #[command(after_help = SITE)]
+    Site(SiteArgs),
+    /// Does a force's access record hold: who opened what, why, and with whose approval?
+    #[command(after_help = ACCESS)]
+    Access(AccessArgs),
+}
+
+const SITE: &str = "Examples:
+  hafan-audit site https://reports.example.org --manifest manifest.json
+
+Fetches every file of the manifest as browsers do, plain and compressed, and compares each byte and header; then what must not be there. The manifest is that of the published release: build it yourself (cargo xtask site), or have it from a source that you trust.";
+
+#[derive(Args)]
+pub(crate) struct SiteArgs {
+    /// The server's address: https and a name.
+    #[arg(value_name = "URL")]
+    pub(crate) server: String,
+    /// The manifest of the published release.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// Allow plain HTTP to another machine than this one.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const ACCESS: &str = "Examples:
+  hafan-audit access record.tar --directory btp.directory --root root.vkey
+  hafan-audit access record.tar --directory btp.directory --root root.vkey \\
+      --bundle /media/stick --against record-of-last-month.tar --html record.html
+
+Reads what `hafan-keys record export` wrote: the chain, the head, each signature by an officer of that time, and what the entries say of each other: reports opened before they were imported, contacts opened with too few approvals. With --bundle each report is matched with the bundle that brought it. Keep the head of each export: only a later head shows that entries were left out at the end.";
+
+#[derive(Args)]
+pub(crate) struct AccessArgs {
+    /// The exported access record.
+    #[arg(value_name = "FILE")]
+    pub(crate) record: PathBuf,
+    /// The force's directory as it is published.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) directory: PathBuf,
+    /// The force's root key: root.vkey of the ceremony, or the key in it.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) root: String,
+    /// A bundle that was imported, or a folder of them. May be given several times.
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub(crate) bundle: Vec<PathBuf>,
+    /// An earlier export, or its head, that was kept elsewhere. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Write a page for people, to print and attach.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// The language of that page.
+    #[arg(long, value_enum, default_value = "en")]
+    pub(crate) language: Language,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const STORE: &str = "Examples:
+  hafan-audit store --config /etc/hafan/config.toml
+  hafan-audit store /mnt/snapshot/store --config /etc/hafan/config.toml --json
+
+Accounts for every byte of the value log, the index, the pins and the drafts. The server has to be stopped, or the store a snapshot or a copy (cp -a keeps the times, which are looked at). The index is opened in a copy in the temporary folder.";
+
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    /// The folder of the store, or of a copy of it; else the one of the configuration.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The configuration that the server runs with.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The key of the logs, where no directory names it.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) log_key: Option<String>,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("place").required(true).args(["server", "dir"]))]
+#[command(group = ArgGroup::new("key").required(true).multiple(true).args(["root", "log_key"]))]
+pub(crate) struct LogArgs {
+    /// The server's address: https and a name.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// A folder instead: a mirror of a server's answers by path, or the checkpoint and tiles of one log.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The force, such as btp.
+    #[arg(long)]
+    pub(crate) force: String,
+    /// The force's root key: root.vkey of the ceremony, or the key in it.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) root: Option<String>,
+    /// The key of the logs, where no directory is served.
+    #[arg(long, value_name = "VKEY_OR_FILE")]
+    pub(crate) log_key: Option<String>,
+    /// The file in which what was seen is kept for the next time.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Only the log of this year.
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) year: Option<u16>,
+    /// Leaves of an epoch, where no beat is served.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub(crate) leaves: Option<u64>,
+    /// Read only what came since the kept checkpoint.
+    #[arg(long, requires = "state")]
+    pub(crate) new_only: bool,
+    /// Take a beat that was changed, because that was announced.
+    #[arg(long, requires = "state")]
+    pub(crate) accept_beat: bool,
+    /// Allow plain HTTP to another machine than this one.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

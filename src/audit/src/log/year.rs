@@ -1,0 +1,327 @@
+//! One year's log: its head, its tree, what was kept of it, and its growth.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Reading;
+use super::judge::{self, Judged};
+use super::source::Log;
+use super::state::{self, Kept, Year};
+use super::walk::{Seen, Walk};
+use crate::checkpoint::Checkpoint;
+use crate::entry::TILE_WIDTH;
+use crate::failure::{Failure, Kind};
+use crate::merkle::TreeHash;
+use crate::note::Vkey;
+use crate::progress;
+use crate::report::Report;
+
+/// How often what was read is kept, so that an interrupted run goes on there.
+const KEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The audit of one log.
+pub(super) struct Audit<'a> {
+    pub(super) log: Log<'a>,
+    /// Under the log's origin.
+    pub(super) key: Vkey,
+    /// Seconds of an epoch (0: not known) and its leaves.
+    pub(super) beat: Option<(u64, u64)>,
+    pub(super) reading: Reading,
+    pub(super) now: u64,
+}
+
+impl Audit<'_> {
+    /// Looks at everything, and keeps the head when nothing was found.
+    pub(super) fn run(
+        &self,
+        kept: &mut Kept,
+        state: Option<&Path>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let year = self.log.year;
+        let before = kept.years.get(&year).cloned().unwrap_or_default();
+        let mut found = Report::default();
+        let note = self.log.get("checkpoint")?;
+        let Some(note) = note else {
+            if before.checkpoints.is_empty() {
+                let what = format!("there is no log of {year}");
+                return Err(Failure::new(
+                    Kind::Unreachable,
+                    what,
+                    "check the force and the year",
+                ));
+            }
+            report.found(
+                "missing-log",
+                self.place(""),
+                "it was there before, and is gone",
+            );
+            return Ok(());
+        };
+        let head = match Checkpoint::open(&note, &self.key) {
+            Ok(head) => head,
+            Err(why) => {
+                report.found("bad-checkpoint", self.place("checkpoint"), why.to_string());
+                return Ok(());
+            }
+        };
+        let is_back = self.compare_sizes(&before, &head, &mut found);
+        if !is_back {
+            self.growth(&before, &head, &mut found);
+        }
+        let (prefix, seen) = self.read(kept, state, &before, &head, &mut found)?;
+        let first = u64::try_from(prefix.len()).unwrap_or(u64::MAX);
+        let Judged { tiles, is_signed } = judge::tree(&prefix, &seen, &head, &mut found);
+        let from = if self.reading == Reading::All {
+            0
+        } else {
+            first
+        };
+        let upper = judge::upper_tiles(&self.log, &tiles, head.size, from, &mut found)?;
+        self.consistency(&before, &head, (&tiles, first, &seen), &mut found);
+        report.looked_at("log", self.key.name());
+        report.looked_at(
+            "checkpoint",
+            format!("{} leaves, root {}", head.size, head.root),
+        );
+        let read: u64 = seen.iter().map(|seen| seen.width).sum();
+        report.looked_at("leaves read", read.to_string());
+        report.looked_at("tiles above the leaves", upper.to_string());
+        let clean = found.is_clean() && is_signed;
+        for finding in &mut found.findings {
+            finding.place = self.place(&finding.place);
+        }
+        report.absorb(found);
+        if clean {
+            self.keep(kept, &note, &head, &tiles, &seen);
+        } else {
+            keep_evidence(state, year, &note, report)?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.log.force, self.log.year)
+    }
+
+    /// Whether the log is shorter than it was.
+    fn compare_sizes(&self, before: &Year, head: &Checkpoint, report: &mut Report) -> bool {
+        let Some((newest, _)) = before.newest(&self.key) else {
+            return false;
+        };
+        if head.size < newest.size {
+            let what = format!(
+                "it has {} leaves, and a signed checkpoint of {} was seen before",
+                head.size, newest.size
+            );
+            report.found("rolled-back", "checkpoint", what);
+        }
+        head.size < newest.size
+    }
+
+    /// Exactly K leaves an epoch, and no more epochs than there was time for.
+    fn growth(&self, before: &Year, head: &Checkpoint, report: &mut Report) {
+        let Some((seconds, leaves)) = self.beat else {
+            return;
+        };
+        let newest = before.newest(&self.key);
+        let since = if before.beat_since == u64::MAX {
+            newest.as_ref().map_or(0, |(newest, _)| newest.size)
+        } else {
+            before.beat_since
+        };
+        let grown = head.size.saturating_sub(since);
+        if !grown.is_multiple_of(leaves) {
+            let what = format!(
+                "the log grew by {grown} leaves from {since} to {}, and an epoch has exactly {leaves}",
+                head.size
+            );
+            report.found("irregular-epoch", "checkpoint", what);
+        }
+        let Some((newest, at)) = newest else { return };
+        if seconds == 0 || before.beat_since == u64::MAX {
+            return;
+        }
+        let epochs = head.size.saturating_sub(newest.size) / leaves;
+        // One may have been closed right after the last look, one right before this one.
+        let possible = self.now.saturating_sub(at) / seconds + 2;
+        if epochs > possible {
+            let what = format!(
+                "{epochs} epochs since the last look, and the beat of {seconds} s has time for {possible}"
+            );
+            report.found("irregular-epoch", "checkpoint", what);
+        }
+    }
+
+    /// Reads the tiles of leaves: roots of those that need not be read, and what was seen of the others.
+    fn read(
+        &self,
+        kept: &mut Kept,
+        state: Option<&Path>,
+        before: &Year,
+        head: &Checkpoint,
+        report: &mut Report,
+    ) -> Result<(Vec<TreeHash>, Vec<Seen>), Failure> {
+        let prefix = self.known(before, head);
+        let first = u64::try_from(prefix.len()).unwrap_or(u64::MAX);
+        let mut marks: Vec<u64> = before.all(&self.key).iter().map(|head| head.size).collect();
+        marks.dedup();
+        let walk = Walk {
+            log: self.log,
+            size: head.size,
+            first,
+            marks: &marks,
+        };
+        let bar = progress::bar(
+            format!("tiles of {}", self.log.year),
+            head.size.div_ceil(TILE_WIDTH),
+        );
+        bar.set_position(first);
+        let mut seen: Vec<Seen> = Vec::new();
+        let mut whole = prefix.clone();
+        let mut is_whole = true;
+        let mut last_kept = Instant::now();
+        let mut unkept = Ok(());
+        let walked = walk.run(|_, tile| {
+            bar.inc(1);
+            is_whole &= tile.report.is_clean() && tile.differs_at.is_none();
+            if let Some(root) = tile.entries.root
+                && is_whole
+                && tile.width == TILE_WIDTH
+            {
+                whole.push(root);
+            }
+            seen.push(tile);
+            if let Some(path) = state
+                && last_kept.elapsed() > KEEP_EVERY
+            {
+                last_kept = Instant::now();
+                let year = kept.years.entry(self.log.year).or_default();
+                year.progress = state::text(&whole);
+                kept.log = self.server_key();
+                unkept = kept.write(path);
+            }
+        });
+        bar.finish_and_clear();
+        for tile in &mut seen {
+            report.absorb(std::mem::take(&mut tile.report));
+        }
+        walked?;
+        unkept?;
+        Ok((prefix, seen))
+    }
+
+    /// The key under the server's name, as the directory has it.
+    fn server_key(&self) -> String {
+        let suffix = format!("/{}/{}", self.log.force, self.log.year);
+        let name = self.key.name();
+        let server = name.strip_suffix(&suffix).unwrap_or(name);
+        self.key.renamed(server).to_string()
+    }
+
+    /// Roots of tiles that an interrupted run read, or that are under the kept checkpoint when only news are read.
+    fn known(&self, before: &Year, head: &Checkpoint) -> Vec<TreeHash> {
+        let interrupted = state::hashes(&before.progress).unwrap_or_default();
+        let full = usize::try_from(head.size / TILE_WIDTH).unwrap_or(usize::MAX);
+        let mut known = match self.reading {
+            Reading::All => interrupted,
+            Reading::NewOnly => {
+                let tiles = before.tree().map(|(tiles, _)| tiles).unwrap_or_default();
+                if interrupted.len() > tiles.len() {
+                    interrupted
+                } else {
+                    tiles
+                }
+            }
+        };
+        known.truncate(full);
+        if let Some((newest, _)) = before.newest(&self.key) {
+            // The tile that the kept checkpoint ends in is read, to compare with it.
+            known.truncate(usize::try_from(newest.size / TILE_WIDTH).unwrap_or(usize::MAX));
+        }
+        known
+    }
+
+    /// Every kept checkpoint must be of the beginning of this log.
+    fn consistency(
+        &self,
+        before: &Year,
+        head: &Checkpoint,
+        (tiles, first, seen): (&[TreeHash], u64, &[Seen]),
+        report: &mut Report,
+    ) {
+        let full = usize::try_from(head.size / TILE_WIDTH).unwrap_or(usize::MAX);
+        let differs = first_difference(before, tiles, full);
+        for old in before.all(&self.key).iter().rev() {
+            let root = judge::root_at(old.size, tiles, first, seen);
+            // What lies before the tiles that were read is under the newest checkpoint that was kept, tile by tile.
+            let is_before = root.is_none() && old.size / TILE_WIDTH < first && differs.is_none();
+            if old.size > head.size || is_before || root == Some(old.root) {
+                continue;
+            }
+            let place = match differs {
+                Some(first) => format!(
+                    "it first differs among leaves {first} to {}",
+                    first + TILE_WIDTH - 1
+                ),
+                None => "it differs in the last leaves of then".to_owned(),
+            };
+            let what = format!(
+                "a signed checkpoint of {} leaves was seen with root {}, and this log has {} there: {place}",
+                old.size,
+                old.root,
+                root.map_or_else(|| "none".to_owned(), |root| root.to_string()),
+            );
+            report.found("fork", "checkpoint", what);
+            return;
+        }
+    }
+
+    fn keep(
+        &self,
+        kept: &mut Kept,
+        note: &[u8],
+        head: &Checkpoint,
+        tiles: &[TreeHash],
+        seen: &[Seen],
+    ) {
+        let full = usize::try_from(head.size / TILE_WIDTH).unwrap_or(usize::MAX);
+        let tail: &[TreeHash] = match seen.last() {
+            Some(last) if last.width < TILE_WIDTH => &last.tail,
+            Some(_) | None => &[],
+        };
+        let (full, _) = tiles.split_at(full.min(tiles.len()));
+        let year = kept.years.entry(self.log.year).or_default();
+        if year.beat_since == u64::MAX {
+            year.beat_since = year.newest(&self.key).map_or(0, |(newest, _)| newest.size);
+        }
+        year.keep(note, self.now, full, tail);
+    }
+}
+
+/// The first leaf of the first full tile that is not as it was kept.
+fn first_difference(before: &Year, tiles: &[TreeHash], full: usize) -> Option<u64> {
+    let (kept, _) = before.tree()?;
+    let pairs = kept.iter().zip(tiles).take(full);
+    let at = pairs.into_iter().position(|(kept, now)| kept != now)?;
+    Some(u64::try_from(at).ok()? * TILE_WIDTH)
+}
+
+/// Two signed heads that cannot both be true are a proof: the new one is kept beside the state, which has the old.
+fn keep_evidence(
+    state: Option<&Path>,
+    year: u16,
+    note: &[u8],
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let Some(path) = state else { return Ok(()) };
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".found-{year}.checkpoint"));
+    std::fs::write(&name, note).map_err(|error| Failure::write(Path::new(&name), error))?;
+    let what = format!(
+        "the checkpoint that was found is kept as {}, and the state is left as it was: both are signed",
+        Path::new(&name).display()
+    );
+    report.notice(what);
+    Ok(())
+}

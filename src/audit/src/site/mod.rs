@@ -1,0 +1,298 @@
+//! `hafan-audit site`: does a server give every browser the site that was published?
+//!
+//! Fetches every file as browsers do, in each form that they ask for, and compares digests and headers with the
+//! manifest of the release; then what must not be there.
+
+pub mod compare;
+pub mod manifest;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use indicatif::ProgressBar;
+use sha2::{Digest as _, Sha256};
+
+use self::compare::Difference;
+use self::manifest::{MANIFEST_SIZE_BYTES_MAX, Manifest};
+use crate::client::{Answer, Client};
+use crate::failure::{Failure, Kind};
+use crate::files;
+use crate::progress;
+use crate::report::Report;
+
+/// The largest answer that is read.
+const ANSWER_SIZE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A server should not feel an audit.
+const READERS: usize = 4;
+
+const UNPROVEN: &[&str] = &[
+    "that everybody is served the same: run it from several places, and as often as you like; one browser can be served something else",
+    "that the manifest is that of the published source: build the site yourself and compare (cargo xtask site)",
+    "what a proxy or a network in between changes for others",
+];
+
+/// What browsers say of themselves.
+const BROWSERS: [(&str, &str, &str); 3] = [
+    (
+        "Chromium",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+        "en-GB,en;q=0.9,cy;q=0.8",
+    ),
+    (
+        "Firefox",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "cy,en-GB;q=0.7,en;q=0.3",
+    ),
+    (
+        "Safari",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
+        "en-GB,en;q=0.9",
+    ),
+];
+
+/// What is accepted, as it is said and as it is understood.
+const ACCEPTS: [(&str, &[&str]); 4] = [
+    ("identity", &[]),
+    ("br", &["br"]),
+    ("gzip", &["gzip"]),
+    ("gzip, deflate, br, zstd", &["br", "gzip"]),
+];
+
+/// What a site without a manifest entry for it does not have: workers that stay, and what counts visits.
+const NOT_THERE: [&str; 8] = [
+    "/sw.js",
+    "/service-worker.js",
+    "/serviceworker.js",
+    "/worker.js",
+    "/analytics.js",
+    "/gtm.js",
+    "/assets/",
+    "/nothing-of-this-name-0b9f1c",
+];
+
+/// What is asked.
+pub struct Options {
+    /// The server.
+    pub client: Client,
+    /// The manifest of the release.
+    pub manifest: PathBuf,
+}
+
+/// Audits a site.
+///
+/// # Errors
+/// The manifest cannot be read or is none, or the server cannot be reached at all.
+pub fn audit(options: &Options) -> Result<Report, Failure> {
+    let bytes = files::read_needed(&options.manifest, MANIFEST_SIZE_BYTES_MAX)?;
+    let manifest = Manifest::parse(&bytes).map_err(|why| {
+        let what = format!("{} is no manifest", options.manifest.display());
+        let advice = "give manifest.json of the published release";
+        Failure::new(Kind::Usage, what, advice).because(why)
+    })?;
+    let mut report = Report::new(UNPROVEN);
+    let site = Site {
+        client: &options.client,
+        manifest: &manifest,
+    };
+    site.published(&bytes, &mut report)?;
+    let requests = site.files(&mut report);
+    let others = site.others(&mut report);
+    let failures = [requests.as_ref().err(), others.as_ref().err()];
+    for failure in failures.into_iter().flatten() {
+        report.unfinished(failure);
+    }
+    report.looked_at("files", manifest.files.len().to_string());
+    if let Ok(requests) = requests {
+        report.looked_at("answers to browsers", requests.to_string());
+    }
+    report.looked_at("headers of each answer", manifest.headers.len().to_string());
+    Ok(report)
+}
+
+struct Site<'a> {
+    client: &'a Client,
+    manifest: &'a Manifest,
+}
+
+/// Findings by name, place and words, with the ways in which they were asked for.
+type Found = BTreeMap<(&'static str, String, String), Vec<String>>;
+
+impl Site<'_> {
+    /// The manifest that is served must be the one that was published.
+    fn published(&self, wanted: &[u8], report: &mut Report) -> Result<(), Failure> {
+        let path = "/manifest.json";
+        let answer = self.client.ask(path, &[], ANSWER_SIZE_BYTES_MAX)?;
+        if answer.status != http::StatusCode::OK || answer.body != wanted {
+            let what = format!(
+                "status {}, and SHA-256 {}; that of the one given is {}",
+                answer.status.as_u16(),
+                hex::encode(Sha256::digest(&answer.body)),
+                hex::encode(Sha256::digest(wanted))
+            );
+            report.found("other-manifest", path, what);
+        }
+        for (name, what) in compare::headers(self.manifest, &answer.headers) {
+            report.found(name, path, what);
+        }
+        Ok(())
+    }
+
+    /// Every file, in each form, as each browser asks. Gives the number of requests.
+    fn files(&self, report: &mut Report) -> Result<usize, Failure> {
+        let mut jobs = Vec::new();
+        for path in self.manifest.files.keys() {
+            for (number, accept) in ACCEPTS.iter().enumerate() {
+                // As browsers ask, each of them; in the other forms, one of them each.
+                let all = accept.1.len() > 1;
+                let browsers = BROWSERS.iter().enumerate();
+                let browsers = browsers.filter(|(at, _)| all || *at == number % BROWSERS.len());
+                jobs.extend(browsers.map(|(_, browser)| (path, accept, browser)));
+            }
+        }
+        let next = AtomicUsize::new(0);
+        let stop = AtomicBool::new(false);
+        let found: Mutex<Found> = Mutex::new(Found::new());
+        let failed: Mutex<Option<Failure>> = Mutex::new(None);
+        let bar: ProgressBar = progress::bar("answers", u64::try_from(jobs.len()).unwrap_or(0));
+        std::thread::scope(|scope| {
+            for _ in 0..READERS {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((path, accept, browser)) = jobs.get(number) else {
+                            break;
+                        };
+                        bar.inc(1);
+                        match self.look(path, accept, browser) {
+                            Ok(differences) => {
+                                let how = format!("{} as {}", accept.0, browser.0);
+                                note(&found, path, &how, differences);
+                            }
+                            Err(failure) => {
+                                stop.store(true, Ordering::Relaxed);
+                                if let Ok(mut failed) = failed.lock() {
+                                    failed.get_or_insert(failure);
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        bar.finish_and_clear();
+        for ((name, path, what), how) in found.into_inner().unwrap_or_default() {
+            let what = if how.len() == ACCEPTS.len() + BROWSERS.len() - 1 {
+                what
+            } else {
+                format!("{what}; asked for {}", how.join(", "))
+            };
+            report.found(name, path, what);
+        }
+        match failed.into_inner() {
+            Ok(Some(failure)) => Err(failure),
+            Ok(None) | Err(_) => Ok(jobs.len()),
+        }
+    }
+
+    fn look(
+        &self,
+        path: &str,
+        (accept, accepts): &(&str, &[&str]),
+        (_, agent, language): &(&str, &str, &str),
+    ) -> Result<Vec<Difference>, Failure> {
+        let fields = [
+            ("accept", "*/*"),
+            ("accept-encoding", *accept),
+            ("accept-language", *language),
+            ("user-agent", *agent),
+        ];
+        let answer = self.client.ask(path, &fields, ANSWER_SIZE_BYTES_MAX)?;
+        let Some(file) = self.manifest.files.get(path) else {
+            return Ok(Vec::new());
+        };
+        Ok(compare::file(self.manifest, file, accepts, &answer))
+    }
+
+    /// The way out, and what must not be there.
+    fn others(&self, report: &mut Report) -> Result<(), Failure> {
+        self.leave(report)?;
+        for path in NOT_THERE {
+            if self.manifest.files.contains_key(path) {
+                continue;
+            }
+            let answer = self.client.ask(
+                path,
+                &[("accept-encoding", "identity")],
+                ANSWER_SIZE_BYTES_MAX,
+            )?;
+            let status = answer.status.as_u16();
+            if status != 404 {
+                let what = format!(
+                    "it is answered with status {status}, and the release does not have it"
+                );
+                report.found("extra-file", path, what);
+            } else {
+                self.not_found(path, &answer, report);
+            }
+            for (name, what) in compare::headers(self.manifest, &answer.headers) {
+                report.found(name, path, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// A 404 has the release's page for it, if it has one.
+    fn not_found(&self, path: &str, answer: &Answer, report: &mut Report) {
+        let Some(page) = self.manifest.files.get("/404.html") else {
+            return;
+        };
+        let found = hex::encode(Sha256::digest(&answer.body));
+        if found != page.sha256 {
+            let what = format!(
+                "the page of a 404 has SHA-256 {found}, want {}",
+                page.sha256
+            );
+            report.found("changed-file", path, what);
+            for (name, what) in compare::scripts(self.manifest, &answer.body) {
+                report.found(name, path, what);
+            }
+        }
+    }
+
+    /// Leaving goes elsewhere at once and has the browser forget.
+    fn leave(&self, report: &mut Report) -> Result<(), Failure> {
+        let path = "/leave";
+        let answer = self.client.ask(path, &[], ANSWER_SIZE_BYTES_MAX)?;
+        let header = |name: &str| {
+            let value = answer.headers.get(name);
+            value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let leads_out = header("location").is_some_and(|to| to.starts_with("https://"));
+        if answer.status.as_u16() != 303 || !leads_out {
+            report.found("wrong-status", path, "it does not lead to another site");
+        }
+        let wanted = "\"cache\", \"cookies\", \"storage\"";
+        if header("clear-site-data").as_deref() != Some(wanted) {
+            report.found(
+                "weaker-header",
+                path,
+                "clear-site-data does not have all forgotten",
+            );
+        }
+        for (name, what) in compare::headers(self.manifest, &answer.headers) {
+            report.found(name, path, what);
+        }
+        Ok(())
+    }
+}
+
+fn note(found: &Mutex<Found>, path: &str, how: &str, differences: Vec<Difference>) {
+    let Ok(mut found) = found.lock() else { return };
+    for (name, what) in differences {
+        let key = (name, path.to_owned(), what);
+        found.entry(key).or_default().push(how.to_owned());
+    }
+}

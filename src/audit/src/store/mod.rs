@@ -1,0 +1,235 @@
+//! `hafan-audit store`: is every byte that a server keeps one that the protocol knows?
+//!
+//! Accounts for the value log, the index, the pins and the drafts against a closed grammar, leaf by leaf and byte by
+//! byte, and changes nothing. Holds a few frames in memory, and of what is kept its digests.
+
+mod config;
+mod folder;
+mod index;
+mod ledger;
+mod places;
+mod segments;
+
+pub mod frame;
+pub mod payload;
+pub mod statistics;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use self::config::Config;
+use self::frame::Tail;
+use self::ledger::Ledger;
+use self::segments::{Found, Place, Reader, SEGMENT_SIZE_BYTES};
+use self::statistics::Noise;
+use crate::directory::Directory;
+use crate::failure::{Failure, Kind};
+use crate::files;
+use crate::note::Vkey;
+use crate::progress;
+use crate::report::Report;
+
+const UNPROVEN: &[&str] = &[
+    "that ciphertext is ciphertext: its bytes look like noise, and whoever hides something in noise is not seen",
+    "that nothing was kept elsewhere: another disk, another machine, a copy of what went over the line",
+    "when something came: the file system's times of birth and of the inode's change, and of the last read, tell a beat or a day and cannot be set",
+    "that what was deleted is off the disk: a solid-state disk and a journal keep old blocks",
+    "what is in the free parts of sled's file but text: they are searched, not taken apart",
+    "what is in the server's memory, swap and logs",
+];
+
+/// What is asked.
+pub struct Options {
+    /// The folder of the store, or of a copy of it.
+    pub store: Option<PathBuf>,
+    /// The configuration that the server runs with.
+    pub config: PathBuf,
+    /// The key of the logs, where no directory names it.
+    pub log_key: Option<Vkey>,
+}
+
+/// Audits a store.
+///
+/// # Errors
+/// Something cannot be read, or a server has the store open.
+pub fn audit(options: &Options) -> Result<Report, Failure> {
+    let config = Config::read(&options.config)?;
+    let dir = options.store.as_deref().unwrap_or(&config.store);
+    let mut report = Report::new(UNPROVEN);
+    let _lock = lock(dir)?;
+    let Some(key) = find_key(&config, options.log_key.as_ref(), &mut report)? else {
+        let what = "no directory names the key of the logs";
+        let failure = Failure::new(Kind::Unreachable, what, "give it with --log-key");
+        if report.is_clean() {
+            return Err(failure);
+        }
+        report.unfinished(&failure);
+        return Ok(report);
+    };
+    let files = places::list(dir, &mut report)?;
+    let mut ledger = Ledger::new(&key, config.leaves, &config.forces);
+    let (end, mut noise) = read(&files.segments, &mut ledger, &mut report)?;
+    let stop = places::check(&files, end, &mut noise, &mut report)?;
+    index::check(&dir.join("index"), &ledger, stop, &mut report)?;
+    places::pins(&config.pinned, &ledger, &mut report)?;
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let drafts = match &config.drafts {
+        Some(drafts) => places::drafts(drafts, today, &mut noise, &mut report)?,
+        None => 0,
+    };
+    statistics(&noise, &mut report);
+    say(&ledger, files.segments.len(), drafts, &mut report);
+    Ok(report)
+}
+
+/// Keeps a server from starting on the store while it is read; one that has it already is in the way.
+fn lock(dir: &Path) -> Result<Option<File>, Failure> {
+    if !dir.is_dir() {
+        return Err(Failure::read(dir, std::io::ErrorKind::NotADirectory.into()));
+    }
+    let path = dir.join("lock");
+    if !path.is_file() {
+        // A copy may be without it.
+        return Ok(None);
+    }
+    let file = File::open(&path).map_err(|error| Failure::read(&path, error))?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(_) => Err(Failure::new(
+            Kind::Unreachable,
+            format!(
+                "{} is open in a server, which changes it while it is read",
+                dir.display()
+            ),
+            "stop the server, or look at a snapshot or a copy made with cp -a while it stood still",
+        )),
+    }
+}
+
+/// The key of the logs, which each force's directory names.
+fn find_key(
+    config: &Config,
+    given: Option<&Vkey>,
+    report: &mut Report,
+) -> Result<Option<Vkey>, Failure> {
+    let mut key = given.cloned();
+    for (force, root) in &config.forces {
+        let path = config.directories.join(format!("{force}.directory"));
+        let place = format!("directories/{force}.directory");
+        let Some(note) = files::read(&path, crate::directory::DIRECTORY_SIZE_BYTES_MAX)
+            .map_err(|error| Failure::read(&path, error))?
+        else {
+            report.notice(format!("{place} is not there"));
+            continue;
+        };
+        match Directory::open(&note, root) {
+            Err(why) => report.found("bad-directory", &place, why.to_string()),
+            Ok(directory) => {
+                let named = key.get_or_insert_with(|| directory.log.clone());
+                if !named.is_same_key(&directory.log) || named.name() != config.log_name {
+                    let what = "it names another key for the logs than the others, or another name";
+                    report.found("bad-directory", &place, what);
+                }
+            }
+        }
+    }
+    Ok(key)
+}
+
+/// Reads all segments; gives where the value log ends, and what was seen of what must be noise.
+fn read(
+    segments: &[(u32, PathBuf)],
+    ledger: &mut Ledger<'_>,
+    report: &mut Report,
+) -> Result<((u32, u64), Noise), Failure> {
+    let mut total = 0;
+    for (number, path) in segments {
+        let size = std::fs::metadata(path)
+            .map_err(|error| Failure::read(path, error))?
+            .len();
+        if size != SEGMENT_SIZE_BYTES {
+            let what = format!("it is {size} bytes, want {SEGMENT_SIZE_BYTES}");
+            report.found("segment-size", format!("segments/{number:06}.log"), what);
+        }
+        total += size;
+    }
+    let last = segments.last().map_or(0, |(number, _)| *number);
+    let bar = progress::bar("bytes", total);
+    let mut end = (last, 0);
+    let mut torn: Option<Place> = None;
+    let reader = Reader {
+        segments,
+        bar: &bar,
+    };
+    let noise = reader.run(|place, found| {
+        // Whatever comes behind a frame that is not whole shows that it was no interrupted write.
+        if !matches!(found, Found::Tail(Tail::Clean))
+            && let Some(before) = torn.take()
+        {
+            let what = "a frame that is not whole, with others behind it";
+            report.found("rotten", before.shown(0), what);
+        }
+        match found {
+            Found::Frame(payload) => ledger.follow(place, payload, report),
+            Found::Broken(why) => report.found("broken-frame", place.shown(0), why),
+            Found::Tail(Tail::Clean) => end = (place.segment, end_of(place, torn)),
+            Found::Tail(Tail::Torn) if place.segment == last => {
+                end = (place.segment, place.byte);
+                torn = Some(place);
+            }
+            Found::Tail(Tail::Torn | Tail::Rotten) => {
+                let what = "not a whole frame, and not what an interrupted write leaves";
+                report.found("rotten", place.shown(0), what);
+            }
+        }
+    });
+    bar.finish_and_clear();
+    if let Some(place) = torn {
+        report.notice(format!(
+            "the last write was interrupted, at {}: nothing of it was acknowledged",
+            place.shown(0)
+        ));
+    }
+    report.looked_at("bytes of the value log", total.to_string());
+    Ok((end, noise?))
+}
+
+fn end_of(place: Place, torn: Option<Place>) -> u64 {
+    torn.map_or(place.byte, |torn| torn.byte)
+}
+
+/// The smoke alarm over all that must be noise.
+fn statistics(noise: &Noise, report: &mut Report) {
+    let Some(deviations) = noise.deviations() else {
+        return;
+    };
+    let text = format!(
+        "{} bytes, {deviations:.1} standard deviations from noise",
+        noise.bytes
+    );
+    if !noise.is_even() {
+        report.found(
+            "not-noise",
+            "value log",
+            format!("its ciphertexts taken together: {text}"),
+        );
+    }
+    report.looked_at("ciphertext (a smoke alarm, no proof)", text);
+}
+
+fn say(ledger: &Ledger<'_>, segments: usize, drafts: u64, report: &mut Report) {
+    let counts = &ledger.counts;
+    report.looked_at("segments", segments.to_string());
+    report.looked_at("submissions", counts.submissions.to_string());
+    report.looked_at("pages of answers", counts.pages.to_string());
+    report.looked_at("epochs", counts.epochs.to_string());
+    let leaves = format!(
+        "{}, of them {} decoys and {} tombstones",
+        counts.leaves, counts.decoys, counts.tombstones
+    );
+    report.looked_at("leaves", leaves);
+    report.looked_at("waiting for an epoch", ledger.pending().to_string());
+    report.looked_at("drafts", drafts.to_string());
+}

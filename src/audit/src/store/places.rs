@@ -1,0 +1,322 @@
+//! What lies beside the value log: format, lock, mark of a clean stop, torn tails, pins and drafts.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use super::folder::{self, Known, Times};
+use super::frame;
+use super::index::Stop;
+use super::ledger::Ledger;
+use super::statistics::{Noise, first_text};
+use crate::checkpoint::Checkpoint;
+use crate::directory::{date, is_force};
+use crate::envelope;
+use crate::failure::Failure;
+use crate::files;
+use crate::note::NOTE_SIZE_BYTES_MAX;
+use crate::report::Report;
+
+const FORMAT: &[u8] = b"hafan store 1\n";
+
+/// Days after which a draft is deleted.
+const DRAFT_DAYS: i32 = 30;
+
+/// The files of a store's folder, by what they are.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) segments: Vec<(u32, PathBuf)>,
+    torn: Vec<(String, PathBuf)>,
+    clean: Option<PathBuf>,
+}
+
+/// Lists the folder of a store and the segments in it.
+pub(super) fn list(dir: &Path, report: &mut Report) -> Result<Files, Failure> {
+    folder::judge_root(dir, ".", Times::Any, report)?;
+    let known = |name: &str| match name {
+        "format" | "lock" | "clean" => Known::File(Times::Any),
+        "index" => Known::Folder(Times::Any),
+        "segments" => Known::Folder(Times::Days),
+        _ if torn(name).is_some() => Known::File(Times::Days),
+        _ => Known::Stray,
+    };
+    let mut files = Files::default();
+    let listed = folder::list(dir, "", &known, report)?;
+    for needed in ["format", "segments"] {
+        if !listed.iter().any(|(name, _)| name == needed) {
+            report.found("missing-file", needed, "a store has it");
+        }
+    }
+    for (name, path) in listed {
+        match name.as_str() {
+            "format" => whole(&path, &name, FORMAT, report)?,
+            "lock" => whole(&path, &name, b"", report)?,
+            "clean" => files.clean = Some(path),
+            "segments" => files.segments = segments(&path, report)?,
+            _ if torn(&name).is_some() => files.torn.push((name, path)),
+            _ => {}
+        }
+    }
+    Ok(files)
+}
+
+/// A file that can say one thing only.
+fn whole(path: &Path, name: &str, wanted: &[u8], report: &mut Report) -> Result<(), Failure> {
+    let found = files::read(path, 64).unwrap_or(None);
+    if found.as_deref() != Some(wanted) {
+        report.found(
+            "changed-file",
+            name,
+            "it holds something else than the format says",
+        );
+    }
+    Ok(())
+}
+
+fn segments(dir: &Path, report: &mut Report) -> Result<Vec<(u32, PathBuf)>, Failure> {
+    let number = |name: &str| -> Option<u32> {
+        let number: u32 = name.strip_suffix(".log")?.parse().ok()?;
+        (format!("{number:06}.log") == name).then_some(number)
+    };
+    let known = |name: &str| match number(name) {
+        Some(_) => Known::File(Times::Days),
+        None => Known::Stray,
+    };
+    let listed = folder::list(dir, "segments", &known, report)?;
+    let mut found: Vec<(u32, PathBuf)> = Vec::new();
+    for (name, path) in listed {
+        found.extend(number(&name).map(|number| (number, path)));
+    }
+    found.sort();
+    for ((number, _), wanted) in found.iter().zip(0..) {
+        if *number != wanted {
+            let what = "the segments are numbered from 0 without a gap";
+            report.found("missing-segment", format!("segments/{wanted:06}.log"), what);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// `torn-NNNNNN-B` and `-n` behind it: segment and byte.
+fn torn(name: &str) -> Option<(u32, u64)> {
+    let rest = name.strip_prefix("torn-")?;
+    let mut parts = rest.split('-');
+    let (segment, byte) = (parts.next()?, parts.next()?);
+    let number = |text: &str| crate::checkpoint::decimal(text);
+    if let Some(again) = parts.next() {
+        number(again).filter(|again| *again >= 2)?;
+    }
+    let segment = (segment.len() == 6).then(|| segment.parse().ok())??;
+    (parts.next().is_none()).then_some((segment, number(byte)?))
+}
+
+/// Looks at the mark of a clean stop and the torn tails. `end` is where the value log ends.
+pub(super) fn check(
+    files: &Files,
+    end: (u32, u64),
+    noise: &mut Noise,
+    report: &mut Report,
+) -> Result<Stop, Failure> {
+    for (name, path) in &files.torn {
+        let place = torn(name).unwrap_or_default();
+        let size = usize::try_from(super::segments::SEGMENT_SIZE_BYTES).unwrap_or(usize::MAX);
+        let bytes = files::read_needed(path, size)?;
+        if place >= end {
+            report.found(
+                "changed-file",
+                name,
+                "it is of a place that the value log has not reached",
+            );
+        }
+        if frame::judge_tail(place.1, &padded(&bytes)) != frame::Tail::Torn {
+            report.found(
+                "changed-file",
+                name,
+                "it is not what an interrupted write leaves",
+            );
+        }
+        // What a submission says of itself is structure; behind it is ciphertext.
+        let sealed = bytes.get(4096..).unwrap_or_default();
+        if noise.look(sealed).is_some() && first_text(sealed, 64).is_some() {
+            report.found("plaintext", name, "64 characters of text or more");
+        }
+    }
+    let Some(path) = &files.clean else {
+        report.notice("the last stop was not clean, or the store is a copy of one that runs");
+        return Ok(Stop::Unclean);
+    };
+    let wanted = format!("value log ends at segment {:06} byte {}\n", end.0, end.1);
+    whole(path, "clean", wanted.as_bytes(), report)?;
+    Ok(Stop::Clean)
+}
+
+/// A torn tail as it lay in its segment: with the zeros behind it.
+fn padded(bytes: &[u8]) -> Vec<u8> {
+    let header = bytes.first_chunk::<20>().and_then(frame::parse_header);
+    let size = header.and_then(|(_, payload)| frame::frame_size(payload));
+    let size = size.filter(|size| *size <= super::segments::SEGMENT_SIZE_BYTES);
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(24);
+    let mut all = bytes.to_vec();
+    all.resize(size.max(all.len()), 0);
+    all
+}
+
+/// Compares each log with its pin.
+pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Result<(), Failure> {
+    folder::judge_root(dir, "pinned", Times::Days, report)?;
+    let known = |name: &str| match pin(name) {
+        Some(_) => Known::File(Times::Days),
+        None => Known::Stray,
+    };
+    let mut seen = BTreeMap::new();
+    for (name, path) in folder::list(dir, "pinned", &known, report)? {
+        let Some((force, year, is_next)) = pin(&name) else {
+            continue;
+        };
+        let place = format!("pinned/{name}");
+        let note = files::read_needed(&path, NOTE_SIZE_BYTES_MAX)?;
+        let origin = format!("{}/{force}/{year}", ledger.key.name());
+        let head = match Checkpoint::open(&note, &ledger.key.renamed(&origin)) {
+            Ok(head) => head,
+            // One that was being written when the machine stopped.
+            Err(_) if is_next => {
+                report.notice(format!("{place} was being written"));
+                continue;
+            }
+            Err(why) => {
+                report.found("bad-checkpoint", &place, why.to_string());
+                continue;
+            }
+        };
+        let log = ledger.logs.get(&(force.clone(), year));
+        let size = log.map_or(0, |log| log.tree.size());
+        let root = log.and_then(|log| log.heads.get(&head.size));
+        if is_next {
+            // The epoch that it is of may not have been written.
+            if root.is_some_and(|root| *root != head.root) {
+                report.found(
+                    "fork",
+                    &place,
+                    "it is of another tree than the value log has",
+                );
+            }
+            continue;
+        }
+        if head.size > size || log.is_none() {
+            let what = format!(
+                "{} leaves were published, and the value log has {size}: it was set back or cut",
+                head.size
+            );
+            report.found("rolled-back", &place, what);
+        } else if root != Some(&head.root) {
+            report.found(
+                "fork",
+                &place,
+                "it is of another tree than the value log has",
+            );
+        } else if head.size < size {
+            report.notice(format!(
+                "{place} is behind the value log by {} leaves",
+                size - head.size
+            ));
+        }
+        seen.insert((force, year), ());
+    }
+    for ((force, year), log) in &ledger.logs {
+        if log.tree.size() > 0 && !seen.contains_key(&(force.clone(), *year)) {
+            let place = format!("pinned/{force}-{year}.checkpoint");
+            report.found("missing-pin", place, "the log has leaves, and no pin");
+        }
+    }
+    Ok(())
+}
+
+/// `{force}-{year}.checkpoint`, or the one beside it while that is replaced.
+fn pin(name: &str) -> Option<(String, u16, bool)> {
+    let (name, is_next) = match name.strip_suffix(".next") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let (force, year) = name.strip_suffix(".checkpoint")?.rsplit_once('-')?;
+    let year: u16 = (year.len() == 4).then(|| year.parse().ok())??;
+    is_force(force).then(|| (force.to_owned(), year, is_next))
+}
+
+/// Looks at the drafts: nothing but envelopes of the first class, under days that are not over. Gives their number.
+pub(super) fn drafts(
+    dir: &Path,
+    today: Date,
+    noise: &mut Noise,
+    report: &mut Report,
+) -> Result<u64, Failure> {
+    if !dir.exists() {
+        return Ok(0);
+    }
+    folder::judge_root(dir, "drafts", Times::Any, report)?;
+    let known = |name: &str| match date(name) {
+        Some(_) => Known::Folder(Times::Any),
+        None => Known::Stray,
+    };
+    let is_id =
+        |name: &str| name.len() == 64 && hex::decode(name).is_ok_and(|id| hex::encode(id) == name);
+    let mut count = 0;
+    for (day, path) in folder::list(dir, "drafts", &known, report)? {
+        let age = date(&day).and_then(|day| today.since(day).ok());
+        match age.map(|age| age.get_days()) {
+            Some(0..DRAFT_DAYS) => {}
+            Some(DRAFT_DAYS..) => {
+                let what = "drafts of this day should be deleted";
+                report.found("overdue-draft", format!("drafts/{day}"), what);
+            }
+            Some(_) | None => {
+                report.found(
+                    "overdue-draft",
+                    format!("drafts/{day}"),
+                    "a day that is to come",
+                );
+            }
+        }
+        let known = |name: &str| {
+            if is_id(name) {
+                Known::File(Times::Any)
+            } else {
+                Known::Stray
+            }
+        };
+        let shown = format!("drafts/{day}");
+        for (name, path) in folder::list(&path, &shown, &known, report)? {
+            count += 1;
+            let place = format!("{shown}/{name}");
+            let bytes = read_draft(&path)?;
+            match envelope::check_envelope(&bytes) {
+                Ok(sealed) if bytes.len() == envelope::DRAFT_SIZE_BYTES => {
+                    if let Some(at) = noise.look(sealed) {
+                        let at = at + envelope::HEADER_SIZE_BYTES;
+                        let what =
+                            format!("from byte {at} on are 512 bytes that are no ciphertext");
+                        report.found("plaintext", &place, what);
+                    }
+                }
+                Ok(_) => report.found("not-a-draft", &place, "it is larger than a draft"),
+                Err(why) => report.found("not-a-draft", &place, why.to_string()),
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// A draft, or the beginning of what is too large for one.
+fn read_draft(path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = u64::try_from(envelope::DRAFT_SIZE_BYTES).unwrap_or(u64::MAX) + 1;
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| Failure::read(path, error))?;
+    Ok(bytes)
+}
