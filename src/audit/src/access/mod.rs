@@ -52,9 +52,20 @@ pub struct Options {
 /// Audits an exported record.
 ///
 /// # Errors
-/// A file cannot be read, or is no export at all.
+/// A file cannot be read, or is no export at all, and nothing was found before.
 pub fn audit(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new(UNPROVEN);
+    match look(options, &mut report) {
+        Err(failure) if report.is_clean() => Err(failure),
+        Err(failure) => {
+            report.unfinished(&failure);
+            Ok(report)
+        }
+        Ok(()) => Ok(report),
+    }
+}
+
+fn look(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let export = files::read_needed(&options.record, EXPORT_SIZE_BYTES_MAX)?;
     let parts = Parts::of(&export).map_err(|why| {
         let what = format!("{} is no exported access record", options.record.display());
@@ -69,10 +80,10 @@ pub fn audit(options: &Options) -> Result<Report, Failure> {
             advice,
         ));
     }
-    published(options, &parts, &mut report)?;
-    let chain = record::follow(&parts, &options.root, &mut report);
+    published(options, &parts, report)?;
+    let chain = record::follow(&parts, &options.root, report);
     for path in &options.against {
-        against(path, &chain, &options.root, &mut report)?;
+        against(path, &chain, &options.root, report)?;
     }
     let bundles = if options.bundles.is_empty() {
         report.notice(
@@ -80,20 +91,20 @@ pub fn audit(options: &Options) -> Result<Report, Failure> {
         );
         None
     } else {
-        Some(Bundles::read(&options.bundles, &mut report)?)
+        Some(Bundles::read(&options.bundles, report)?)
     };
-    let contacts = rules::judge(&chain, &parts, bundles.as_ref(), &mut report);
-    say(&chain, contacts.len(), &mut report);
+    let contacts = rules::judge(&chain, &parts, bundles.as_ref(), report);
+    say(&chain, contacts.len(), report);
     if let Some((path, language)) = &options.html {
         let day = jiff::Timestamp::now()
             .to_zoned(jiff::tz::TimeZone::UTC)
             .date()
             .to_string();
         let force = record::force_of(&options.root);
-        let page = html::page(*language, force, &day, &chain, &contacts, &report);
+        let page = html::page(*language, force, &day, &chain, &contacts, report);
         std::fs::write(path, page).map_err(|error| Failure::write(path, error))?;
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The directory as published must be one of the same line as those with the record.

@@ -51,37 +51,40 @@ pub struct Options {
 /// Audits a store.
 ///
 /// # Errors
-/// Something cannot be read, or a server has the store open.
+/// Something cannot be read, or a server has the store open, and nothing was found before.
 pub fn audit(options: &Options) -> Result<Report, Failure> {
     let config = Config::read(&options.config)?;
-    let dir = options.store.as_deref().unwrap_or(&config.store);
     let mut report = Report::new(UNPROVEN);
-    let _lock = lock(dir)?;
-    let Some(key) = find_key(&config, options.log_key.as_ref(), &mut report)? else {
-        let what = "no directory names the key of the logs";
-        let failure = Failure::new(Kind::Unreachable, what, "give it with --log-key");
-        if report.is_clean() {
-            return Err(failure);
+    match look(options, &config, &mut report) {
+        Err(failure) if report.is_clean() => Err(failure),
+        Err(failure) => {
+            report.unfinished(&failure);
+            Ok(report)
         }
-        report.unfinished(&failure);
-        return Ok(report);
-    };
-    let files = places::list(dir, &mut report)?;
+        Ok(()) => Ok(report),
+    }
+}
+
+fn look(options: &Options, config: &Config, report: &mut Report) -> Result<(), Failure> {
+    let dir = options.store.as_deref().unwrap_or(&config.store);
+    let _lock = lock(dir)?;
+    let key = find_key(config, options.log_key.as_ref(), report)?;
+    let files = places::list(dir, report)?;
     let mut ledger = Ledger::new(&key, config.leaves, &config.forces);
-    let (end, mut noise) = read(&files.segments, &mut ledger, &mut report)?;
-    let stop = places::check(&files, end, &mut noise, &mut report)?;
-    index::check(&dir.join("index"), &ledger, stop, &mut report)?;
-    places::pins(&config.pinned, &ledger, &mut report)?;
+    let (end, mut noise) = read(&files.segments, &mut ledger, report)?;
+    let stop = places::check(&files, end, &mut noise, report)?;
+    index::check(&dir.join("index"), &ledger, stop, report)?;
+    places::pins(&config.pinned, &ledger, report)?;
     let today = jiff::Timestamp::now()
         .to_zoned(jiff::tz::TimeZone::UTC)
         .date();
     let drafts = match &config.drafts {
-        Some(drafts) => places::drafts(drafts, today, &mut noise, &mut report)?,
+        Some(drafts) => places::drafts(drafts, today, &mut noise, report)?,
         None => 0,
     };
-    statistics(&noise, &mut report);
-    say(&ledger, files.segments.len(), drafts, &mut report);
-    Ok(report)
+    statistics(&noise, report);
+    say(&ledger, files.segments.len(), drafts, report);
+    Ok(())
 }
 
 /// Keeps a server from starting on the store while it is read; one that has it already is in the way.
@@ -109,11 +112,7 @@ fn lock(dir: &Path) -> Result<Option<File>, Failure> {
 }
 
 /// The key of the logs, which each force's directory names.
-fn find_key(
-    config: &Config,
-    given: Option<&Vkey>,
-    report: &mut Report,
-) -> Result<Option<Vkey>, Failure> {
+fn find_key(config: &Config, given: Option<&Vkey>, report: &mut Report) -> Result<Vkey, Failure> {
     let mut key = given.cloned();
     for (force, root) in &config.forces {
         let path = config.directories.join(format!("{force}.directory"));
@@ -135,7 +134,10 @@ fn find_key(
             }
         }
     }
-    Ok(key)
+    key.ok_or_else(|| {
+        let what = "no directory names the key of the logs";
+        Failure::new(Kind::Unreachable, what, "give it with --log-key")
+    })
 }
 
 /// Reads all segments; gives where the value log ends, and what was seen of what must be noise.
