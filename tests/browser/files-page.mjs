@@ -26,7 +26,7 @@ Object.assign(window, {
   send: async (report, contact) => {
     const told = { sealing: [], sending: [] };
     const parcel = { report, files: list.chosen(), contact };
-    const submission = await sealer.seal("btp", parcel, todayUtc(), (...how) => told.sealing.push(how));
+    const submission = await sealer.seal("btp", parcel, todayUtc(), false, (...how) => told.sealing.push(how));
     const size = submission.body.length;
     const outcome = await submit("btp", submission, (...how) => told.sending.push(how), left.signal);
     return { outcome, told, size };

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { Decrypter } from "age-encryption";
 import { chromium } from "playwright-core";
-import { formStrings, readStrings, webDir } from "../../web/build/content.mjs";
+import { readStrings, scriptStrings, webDir } from "../../web/build/content.mjs";
 import { bundle } from "../../web/build/scripts.mjs";
 import { buildStyles } from "../../web/build/styles.mjs";
 import { CANARY, pictures } from "../../web/test/pictures.mjs";
@@ -39,7 +39,11 @@ before(async () => {
   siteDir = mkdtempSync(join(tmpdir(), "hafan-files-"));
   btp = await makeForce("btp");
   const root = (id) => ({ id, root_key: btp.root_key });
-  const data = { strings: formStrings(readStrings()), forces: [root("btp"), root("merseyside")], questions: {} };
+  const data = {
+    strings: scriptStrings(readStrings(), ["form.", "q."]),
+    forces: [root("btp"), root("merseyside")],
+    questions: {},
+  };
   const page = (lang) => `<!doctype html><html lang="${lang}" class="govuk-template"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>Files</title><link rel="stylesheet" href="/assets/site.css">
 <body class="govuk-template__body"><main class="govuk-width-container"><h1 class="govuk-heading-l">Files</h1>

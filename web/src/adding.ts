@@ -45,7 +45,7 @@ export class Adding {
   #run = 0;
   #failure = "form.failed.line";
   #isMaybe = false;
-  #again: () => Promise<void> = () => this.#check();
+  #again: () => Promise<void> = () => this.#checkAgain();
 
   constructor(page: Page) {
     this.#page = page;
@@ -125,7 +125,6 @@ export class Adding {
 
   /** From what was written to the look before sending, once there is a key to seal it to. */
   async #check(): Promise<void> {
-    this.#page.show("add"); // After a failure the page is another one.
     if (this.#hasError()) return;
     this.#submission = null; // What is written may be another than what was tried before.
     const run = this.#run;
@@ -137,9 +136,15 @@ export class Adding {
       this.#page.show("confirm");
       return;
     }
-    this.#again = () => this.#check();
+    this.#again = () => this.#checkAgain();
     const why = reply?.kind === "fault" ? `back.fault_${reply.fault}` : "back.failed_seal";
     this.#fail(reply?.kind === "line" ? "form.failed.line" : why, false);
+  }
+
+  /** After a failure the page is another one, and what stands in the way is said where it was written. */
+  #checkAgain(): Promise<void> {
+    this.#page.show("add");
+    return this.#check();
   }
 
   async #send(): Promise<void> {
@@ -203,7 +208,7 @@ export class Adding {
         showProblem(this.#page.language(), "back.add_long", "add");
         return null;
       default:
-        this.#again = () => this.#check(); // A key may be out of date: it is looked at anew.
+        this.#again = () => this.#checkAgain(); // A key may be out of date: it is looked at anew.
         this.#fail("back.failed_seal", false);
         return null;
     }

@@ -468,3 +468,32 @@ test("every record of everybody's is tried by both ways of X25519 with the same 
   delete webcrypto.subtle.importKey;
   assert.ok(used.includes("browser raw") && !used.includes("no X25519 raw"));
 });
+
+test("an addition is sealed to the key of today, asked for again when its week is over, and only to the force that was looked at", async () => {
+  const files = server(new Map());
+  const { visit, asked } = await visited(files);
+  const before = asked.length;
+  assert.equal((await visit.key(TODAY)).key.id, "2026-W48");
+  assert.equal(asked.length, before, "the directory that was checked is enough while it holds");
+  assert.equal((await visit.key("2026-12-01")).why, "expired");
+  assert.deepEqual(asked.slice(before), ["/v1/forces/btp/directory"]);
+  const next = { id: "2026-W49", recipient, from: "2026-11-30", until: "2026-12-07" };
+  files.set(
+    "/v1/forces/btp/directory",
+    directory({ valid_from: "2026-11-30", valid_until: "2026-12-07", intake: [next] }),
+  );
+  assert.equal((await visit.key("2026-12-01")).key.id, "2026-W49");
+  const addition = {
+    ...{ question_set: "add-1", language: "cy", route: "addition", force: "btp", promise: { id: "p", text: "t" } },
+    ...{ written_on: "2026-12-01", answers: [], people: [], flags: [], wishes: [], mailbox: null },
+    thread: "AAAAAAAAAAAAAAAAAAAAAA",
+  };
+  const seal = (force, today) => visit.seal({ ...addition, force }, [], today, () => undefined);
+  const { h, body } = await seal("btp", "2026-12-01");
+  const tau = createHmac("sha256", ways.hers.tag).update(Buffer.from(h, "hex")).digest();
+  assert.deepEqual(Buffer.from(body.subarray(16, 48)), tau);
+  await assert.rejects(seal("merseyside", "2026-12-01"));
+  await assert.rejects(seal("btp", TODAY), "the key of another week");
+  visit.end();
+  assert.equal(await visit.earlier(), null);
+});
