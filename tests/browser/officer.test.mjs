@@ -3,52 +3,20 @@
 // (HAFAN_URL, HAFAN_DEMO_DIR) and its programs (HAFAN_BINARIES_DIR): `cargo xtask test` gives them.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import test, { after, before } from "node:test";
+import { Stick, officer, references, skip, url } from "./office.mjs";
 import { full, go, least, mustSay, openStage, press, shown as onceShown, walk, wordsOf8 } from "./walk.mjs";
 
-const { HAFAN_URL: url, HAFAN_DEMO_DIR: demo, HAFAN_BINARIES_DIR: programs } = process.env;
-const skip = url === undefined || demo === undefined || programs === undefined;
 const WAIT_MS_MAX = 60_000;
 let stage, stick;
 before(async () => {
   stage = await openStage();
-  stick = mkdtempSync(join(tmpdir(), "hafan-stick-"));
+  stick = new Stick();
 });
 after(async () => {
   await stage?.close();
-  rmSync(stick, { recursive: true, force: true });
+  stick.end();
 });
-
-const run = (program, args) => execFileSync(join(programs, program), args, { encoding: "utf8", maxBuffer: 1 << 26 });
-const officer = (verb, ...args) => {
-  const who = ["--vault", join(demo, "vault", "btp"), "--as", "officer-1"];
-  return run("hafan-keys", [verb, ...args, ...who, "--passphrase-file", join(demo, "keys", "btp", "PASSPHRASES")]);
-};
-
-const references = () => JSON.parse(officer("list", "--json")).reports.map(({ reference }) => reference);
-
-/** Carries what came to the officers, and gives the reference of the one report that is not among the `known`. */
-async function carry(known) {
-  for (const end = Date.now() + WAIT_MS_MAX; ;) {
-    const out = mkdtempSync(join(stick, "bundle-"));
-    const keys = join(demo, "keys", "btp");
-    const from = ["--server", url, "--force", "btp", "--key", join(keys, "courier", "courier-1.key")];
-    run("hafan-courier", ["pull", ...from, "--root", join(keys, "root", "root.vkey"), "--out", out]);
-    const bundles = readdirSync(out).filter((name) => name.endsWith(".tar"));
-    if (bundles.length > 0) officer("import", ...bundles.map((name) => join(out, name)));
-    const fresh = references().filter((reference) => !known.includes(reference));
-    if (fresh.length > 0) {
-      assert.equal(fresh.length, 1);
-      return fresh[0];
-    }
-    assert.ok(Date.now() < end, "no report reached the log");
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-  }
-}
 
 /** Words as the terminal has them: in rows, each with a mark before it. */
 const flat = (text) => text.replace(/^ *(\||>|\[x\]|-|\d+\.)? */gm, "").replace(/\s+/g, " ");
@@ -68,7 +36,7 @@ for (const lang of ["en", "cy"]) {
       const words = await wordsOf8(page);
       await page.context().close();
 
-      const reference = await carry(known);
+      const reference = await stick.carry(known);
       const report = JSON.parse(officer("read", reference, "--reason", "exercise", "--json"));
       assert.equal(report.language, lang);
       mustSay(report, pages, lang);
