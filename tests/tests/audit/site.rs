@@ -22,7 +22,7 @@ fn served() -> (TestServer, PathBuf) {
     let headers = fs::read_to_string(xtask::root().join("web/headers.json")).unwrap();
     let headers: serde_json::Value = serde_json::from_str(&headers).unwrap();
     fs::create_dir(site.join("assets")).unwrap();
-    let mut digest = |name: &str, bytes: &str| {
+    let digest = |name: &str, bytes: &str| {
         fs::write(site.join(name), bytes).unwrap();
         hex::encode(Sha256::digest(bytes))
     };
