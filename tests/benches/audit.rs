@@ -31,6 +31,8 @@ const LEAVES_PER_EPOCH: u16 = 256;
 const SUBMITTERS: usize = 32;
 
 fn main() -> Result<()> {
+    // As the server does: what it makes is its own alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     // On the disk that cargo builds on, since a temporary folder may be memory.
     let scratch = tempfile::tempdir_in(xtask::binaries::target_dir()?)?;
     log_of_a_million(&scratch.path().join("log"))?;
