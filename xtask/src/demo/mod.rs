@@ -135,8 +135,12 @@ After sending a report, carry it to the officers (an epoch is 2 seconds):
   {keys} import {stick}/bundle-*.tar --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} list --vault {vault} --as officer-1 --passphrase-file {passphrases}
   {keys} read REF --reason exercise --vault {vault} --as officer-1 --passphrase-file {passphrases}
+  {keys} reply REF --language cy --text-file ANSWER --vault {vault} --as officer-1 --passphrase-file {passphrases}
+  {keys} replies export --to {stick} --vault {vault} --as officer-1 --passphrase-file {passphrases}
+  {courier} push --server http://{address} --force {force} --key {key} --in {stick}
   {keys} export REF --reason exercise --out {evidence} --vault {vault} --as officer-1 --passphrase-file {passphrases}
 
+The eight words that were shown after sending find report and answer again: http://{address}/{force}/en/return/
 Each pull writes one more bundle; import takes them in their order. Look at what the server holds: {store}/segments
 Ctrl-C ends it; the same command goes on where it was.
 ",
