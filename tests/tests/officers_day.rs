@@ -27,7 +27,7 @@ use tempfile::TempDir;
 use xtask::demo::Settings;
 use xtask::process::output;
 
-use crate::office::{Told, pack, passphrase, said};
+use crate::office::{Told, Way, pack, passphrase, said};
 
 const FORCE: &str = "btp";
 const REPORTS: usize = 20;
@@ -155,6 +155,11 @@ impl Desk {
                     _ => &[],
                 },
                 contact: (number == 7).then_some(WHO),
+                way: if number == 3 {
+                    Way::Words(1)
+                } else {
+                    Way::None
+                },
                 week: 0,
             };
             let to = contents.intake[0].recipient.as_str().parse().unwrap();
@@ -246,6 +251,7 @@ fn the_guides_lead_from_the_ceremony_to_the_end_of_a_week() {
     contact(&desk, &sealed);
     let (first, _) = &listed[0];
     evidence(&desk, first);
+    answers(&desk, first);
     officers(&desk);
     record(&desk);
     let week = contents.intake[0].id.as_str();
@@ -315,6 +321,18 @@ fn contact(desk: &Desk, report: &str) {
     let three = format!("{two} ./officer-3.approval");
     let shown = desk.ok("contact open", &[("./*.approval", &three)]);
     assert!(shown.contains(WHO), "{shown}");
+}
+
+/// The urgent one was sent with words; what is told goes onto a page.
+fn answers(desk: &Desk, report: &str) {
+    fs::write(desk.path("answer.txt"), "Diolch i chi am ddweud wrthym.\n").unwrap();
+    let shown = desk.ok("reply", &[("REFERENCE", report)]);
+    assert!(shown.contains("as message 3 to them"), "{shown}");
+    fs::create_dir(desk.path("pages")).unwrap();
+    let shown = desk.ok("replies export", &[("/media/stick", "./pages")]);
+    assert!(shown.contains("1 page with 3 messages"), "{shown}");
+    let shown = desk.ok("thread", &[("REFERENCE", report)]);
+    assert!(shown.contains("Diolch i chi am ddweud wrthym."), "{shown}");
 }
 
 fn evidence(desk: &Desk, report: &str) {

@@ -10,6 +10,7 @@ use jiff::ToSpan as _;
 
 use crate::access;
 use crate::cli::keys::{Issue, OtherForce, Signing};
+use crate::destroy;
 use crate::failure::{Failure, Kind, counted};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, is_retired, today, unlock};
@@ -17,7 +18,7 @@ use crate::keys::{self, give_out, made, must_be_free};
 use crate::passphrase::Passphrases;
 use crate::replies;
 use crate::rotate;
-use crate::tty::show;
+use crate::tty::{show, tell};
 use crate::vault::{DIRECTORY, SMALL_SIZE_BYTES_MAX, Vault, damaged};
 use crate::weeks::Week;
 use crate::words::Fingerprint;
@@ -75,6 +76,12 @@ pub(crate) fn run(args: &Issue) -> Result<ExitCode, Failure> {
         text.push_str(&format!("New: {}  {}\n", key.id, fingerprint(key)));
     }
     show(&text)?;
+    if args.new_reply_key && !before.replies.is_empty() {
+        tell(&format!(
+            "\nThe key for answers before was destroyed. {}",
+            destroy::LIMITS
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

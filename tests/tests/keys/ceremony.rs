@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::office::{Office, ceremony, passphrase, walk};
+use crate::office::{Office, ceremony, parse_signer, passphrase, walk};
 
 fn run(office: &Office, officers: u8, quorum: u8, more: &[&str]) {
     let args = ceremony(officers, quorum);
@@ -74,6 +74,10 @@ fn all_keys_are_there_and_each_opens_for_its_holder_only() {
             let intake: Identity = text.trim_end().parse().ok().unwrap();
             assert_eq!(intake.to_recipient().to_string(), key.recipient.to_string());
         }
+        let sealed = office.read("vault/replies/replies-1.age");
+        let line = open_bytes(&sealed, &[&identity]).unwrap();
+        let signer = parse_signer(std::str::from_utf8(&line).unwrap().trim_end());
+        assert_eq!([signer.verifier()], *contents.replies);
     }
     // Only what is meant to be given away can be read by others, and no secret lies about in the clear but the couriers'.
     for file in walk(&office.path(".")) {
@@ -105,6 +109,7 @@ fn the_record_has_the_fingerprint_of_every_key_and_a_checklist() {
     for (recipient, officer) in contents.contact.recipients.iter().zip(&contents.officers) {
         keys.extend([recipient.to_string(), officer.to_string()]);
     }
+    keys.extend(contents.replies.iter().map(ToString::to_string));
     keys.extend(contents.intake.iter().map(|key| key.recipient.to_string()));
     let listed = record["keys"].as_array().unwrap();
     assert_eq!(listed.len(), keys.len());

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use hafan_directory::{Contents, Directory};
 use hafan_envelope::bundle::{BundleWriter, Head};
+use hafan_envelope::reply::Page;
 use hafan_envelope::submission::tag_digest;
 use hafan_open::{Identity, shamir};
 use hafan_report::{Padded, Report, SealedContact};
-use hafan_tlog::{Checkpoint, Entry, Frontier, Seed, Signer, Verifier, decoy, log_origin};
-use rand::rngs::OsRng;
+use hafan_tlog::{
+    Checkpoint, Entry, EntryKind, Frontier, Seed, Signer, Verifier, decoy, log_origin,
+};
+use rand::rngs::{OsRng, StdRng};
+use rand::{Rng as _, SeedableRng as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -32,6 +36,58 @@ pub(crate) struct Told {
     pub(crate) contact: Option<&'static str>,
     /// Which of the directory's weeks it is sealed to.
     pub(crate) week: usize,
+    /// Whether there is a way back.
+    pub(crate) way: Way,
+}
+
+/// Whose words a report was sent with.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    /// Nobody's.
+    None,
+    /// Those of person N: their first report.
+    Words(u8),
+    /// Those of person N: an addition to their first report.
+    Adds(u8),
+}
+
+impl Way {
+    /// The thread of person N's words.
+    pub(crate) fn thread(person: u8) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode([person; 16])
+    }
+
+    /// What answers to person N are sealed to.
+    pub(crate) fn mailbox(person: u8) -> Identity {
+        Identity::generate(&mut StdRng::seed_from_u64(person.into()))
+    }
+
+    /// `route`, `mailbox`, `thread` and `adds_to` of `report.json`.
+    fn members(self) -> [serde_json::Value; 4] {
+        let own = || BASE64_URL_SAFE_NO_PAD.encode(OsRng.r#gen::<[u8; 16]>());
+        let mailbox = |person| Self::mailbox(person).to_recipient().to_string();
+        let null = serde_json::Value::Null;
+        match self {
+            Self::None => [
+                "self".into(),
+                null.clone(),
+                "AAAAAAAAAAAAAAAAAAAAAA".into(),
+                null,
+            ],
+            Self::Words(person) => [
+                "self".into(),
+                mailbox(person).into(),
+                Self::thread(person).into(),
+                null,
+            ],
+            Self::Adds(person) => [
+                "addition".into(),
+                mailbox(person).into(),
+                own().into(),
+                Self::thread(person).into(),
+            ],
+        }
+    }
 }
 
 /// A report of the first week without a contact.
@@ -40,6 +96,7 @@ pub(crate) const PLAIN: Told = Told {
     flags: &[],
     contact: None,
     week: 0,
+    way: Way::None,
 };
 
 /// One with a sealed contact.
@@ -160,12 +217,24 @@ impl Office {
 
     /// Seals reports to the directory of now, brings them on a stick, imports them; gives their `h` in the order told.
     pub(crate) fn bring(&self, told: &[Told]) -> Vec<String> {
+        let hs = self.load(told, &[]);
+        self.ok(&by("officer-1", &["import", "bundle.tar"]));
+        hs
+    }
+
+    /// Writes `bundle.tar` with an epoch of these reports, and leaves of these pages of answers behind them.
+    pub(crate) fn load(&self, told: &[Told], pages: &[Vec<u8>]) -> Vec<String> {
         let contents = self.directory();
         let mut entries = Vec::new();
         let mut blobs = Vec::new();
         for position in 0..EPOCH {
-            let Some(told) = told.get(usize::from(position)) else {
-                entries.push(decoy(&Seed::from_bytes(&[5; 32]), position));
+            let at = usize::from(position);
+            let Some(told) = told.get(at) else {
+                let page = pages.get(at.saturating_sub(told.len()));
+                entries.push(page.map_or_else(
+                    || decoy(&Seed::from_bytes(&[5; 32]), position),
+                    |page| page_leaf(page),
+                ));
                 continue;
             };
             let intake = contents.intake[told.week].recipient.as_str();
@@ -193,7 +262,6 @@ impl Office {
             bundle.append_blob(h, blob).unwrap();
         }
         self.write("bundle.tar", &bundle.finish().unwrap());
-        self.ok(&by("officer-1", &["import", "bundle.tar"]));
         blobs.iter().map(|(h, _)| h.to_string()).collect()
     }
 
@@ -204,7 +272,7 @@ impl Office {
         open_officer(&locked, &name)
     }
 
-    /// The names of the access record's events, in order, but for imports.
+    /// The names of the access record's events, in order, but for those of imports.
     pub(crate) fn recorded(&self) -> Vec<String> {
         let lines = String::from_utf8(self.read("vault/access/entries")).unwrap();
         let event = |line: &str| {
@@ -217,7 +285,20 @@ impl Office {
                 .to_owned()
         };
         let events = lines.lines().map(event);
-        events.filter(|event| event != "imported").collect()
+        let of_imports = ["imported", "collected"];
+        events
+            .filter(|event| !of_imports.contains(&event.as_str()))
+            .collect()
+    }
+}
+
+/// The leaf of a page of answers.
+fn page_leaf(page: &[u8]) -> Entry {
+    let page = Page::parse(page).unwrap();
+    Entry {
+        kind: EntryKind::ReplyPage,
+        h: page.digest().0,
+        t: page.index_digest().0,
     }
 }
 
@@ -225,15 +306,17 @@ pub(crate) fn open_officer(locked: &[u8], name: &str) -> (Identity, Signer) {
     let secret = hafan_open::unlock(locked, &SecretString::from(passphrase(name))).unwrap();
     let text = std::str::from_utf8(&secret).unwrap();
     let (identity, line) = text.trim_end().split_once('\n').unwrap();
+    (identity.parse().ok().unwrap(), parse_signer(line))
+}
+
+/// The signing key in the line of a key file.
+pub(crate) fn parse_signer(line: &str) -> Signer {
     let mut parts = line.strip_prefix("PRIVATE+KEY+").unwrap().splitn(3, '+');
     let (name, _, key) = (parts.next().unwrap(), parts.next(), parts.next().unwrap());
     let seed: [u8; 32] = BASE64_STANDARD.decode(key).unwrap()[1..]
         .try_into()
         .unwrap();
-    (
-        identity.parse().ok().unwrap(),
-        Signer::from_seed(name, &seed).unwrap(),
-    )
+    Signer::from_seed(name, &seed).unwrap()
 }
 
 /// `verb` as an officer, with the flags that all of them need.
@@ -290,16 +373,17 @@ pub(crate) fn pack(told: &Told, contents: &Contents) -> Padded {
     let seal = sealed.as_ref().map(|(_, digests)| {
         serde_json::json!({"threshold": contents.contact.threshold, "shares": digests})
     });
+    let [route, mailbox, thread, adds_to] = told.way.members();
     let report: Report = serde_json::from_value(serde_json::json!({
-        "version": 1, "question_set": "full-1", "language": "cy", "route": "self", "force": "btp",
+        "version": 1, "question_set": "full-1", "language": "cy", "route": route, "force": "btp",
         "key": {"id": contents.intake[told.week].id,
                 "fingerprint": "0000 0000 0000 0000 0000 0000 0000 0000"},
         "promise": {"id": "p", "text": "Ni fyddwn yn ceisio dod o hyd i chi."},
         "written_on": "2026-11-23",
         "answers": [{"id": "a", "question": "Beth ddigwyddodd?", "answer": told.words, "choice": null,
                      "state": "answered", "person": null, "parts": []}],
-        "people": [], "flags": told.flags, "wishes": [], "contact": seal, "files": [], "mailbox": null,
-        "thread": "AAAAAAAAAAAAAAAAAAAAAA", "adds_to": null,
+        "people": [], "flags": told.flags, "wishes": [], "contact": seal, "files": [], "mailbox": mailbox,
+        "thread": thread, "adds_to": adds_to,
     }))
     .unwrap();
     Padded::pack(&report, sealed.as_ref().map(|(contact, _)| contact), &[]).unwrap()

@@ -137,7 +137,7 @@ fn the_list_says_what_an_addition_adds_to() {
         content.adds_to = Some("AAAAAAAAAAAAAAAAAAAAAA".to_owned());
     }
     app.unlocked(vec![entry(0, &[]), added]);
-    both(&mut app, "!! danger  adds to");
+    both(&mut app, "!! danger adds to");
     let screen = shown(&mut app, 80, 24);
     assert!(
         screen.contains("addition  cy    !! danger  adds to 3f2a-91bc-77d0"),

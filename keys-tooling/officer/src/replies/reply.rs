@@ -20,12 +20,12 @@ use super::looked::Looked;
 use super::outbox::{Draft, refused};
 use crate::access;
 use crate::cli::replies::Reply;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, say};
 use crate::files;
 use crate::keyring::Keyring;
 use crate::passphrase::Passphrases;
 use crate::read::find;
-use crate::tty::{must_type, show, tell};
+use crate::tty::{must_type, show};
 use crate::vault::Vault;
 
 /// No answer that fits is as long.
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Reply) -> Result<ExitCode, Failure> {
         words: Some((language, &text)),
     };
     let signed = draft.sign(&vault, &ledger, &signer)?;
-    tell(&preview(&reference, language, signed.number, &text));
+    say(&preview(&reference, language, signed.number, &text));
     if passphrases.are_typed() {
         must_type(
             "Send this? Then type yes:",
@@ -141,9 +141,12 @@ fn preview(reference: &str, language: Language, number: u32, text: &str) -> Stri
         Language::English => "English",
         Language::Welsh => "Welsh",
     };
+    let head =
+        format!("To the person who sent {reference}, as message {number} to them, in {language}:");
+    // Made visible once: twice would show the escapes themselves as typed.
     let words = text::block(text, 4, COLUMNS);
     format!(
-        "To the person who sent {reference}, as message {number} to them, in {language}:\n\n{words}\n\
-         They read it when they come back with their words. Nobody sees whom it is for."
+        "{}\n{words}\nThey read it when they come back with their words. Nobody sees whom it is for.",
+        text::paragraph(&head, 0, COLUMNS)
     )
 }

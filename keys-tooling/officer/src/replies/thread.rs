@@ -51,8 +51,8 @@ pub(crate) fn run(args: &Thread) -> Result<ExitCode, Failure> {
         }
         let adds_to = row.adds_to.as_deref();
         let blocks = blocks(&opened, held, &row.reference, adds_to, language);
-        sheets.push_str(&rows::print(&blocks, columns()));
         sheets.push('\n');
+        sheets.push_str(&rows::print(&blocks, columns()));
     }
     let told = told(&vault, &keys, &thread)?;
     let additions = members
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Thread) -> Result<ExitCode, Failure> {
     let counts = words::thread(additions.count(), told.len(), language);
     let head = rows::blocks(&[Item::Note(counts)]);
     print(&Zeroizing::new(format!(
-        "{}\n{}{}",
+        "{}{}{}",
         rows::print(&head, columns()),
         *sheets,
         *messages_text(&told, language),

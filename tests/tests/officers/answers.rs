@@ -1,0 +1,619 @@
+//! Answers from an officer's keyboard to the person who has the words: told once, in order, signed, sealed, and like nothing to
+//! everybody else.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+
+use hafan_directory::{Contents, Directory};
+use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
+use hafan_open::reply::open_record;
+use hafan_report::{Message, MessageState};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::office::{Office, PLAIN, Told, Way, by, parse_signer, passphrase, read, said, walk};
+use crate::small_disk::Small;
+
+const ANSWER: &str = "Diolch i chi am ddweud wrthym.\nGallwn ni siarad pan fyddwch chi'n barod.";
+
+fn from(person: u8) -> Told {
+    Told {
+        way: Way::Words(person),
+        ..PLAIN
+    }
+}
+
+fn adds(person: u8) -> Told {
+    Told {
+        words: "rhywbeth arall a gofiais",
+        way: Way::Adds(person),
+        ..PLAIN
+    }
+}
+
+/// Two officers, and a stick for the courier.
+fn office() -> Office {
+    let office = Office::new(2, 2);
+    fs::create_dir(office.path("stick")).unwrap();
+    office.write("answer.txt", ANSWER.as_bytes());
+    office
+}
+
+fn reply<'a>(officer: &'a str, report: &'a str, file: &'a str) -> Vec<&'a str> {
+    let verb = ["reply", report, "--language", "cy", "--text-file", file];
+    by(officer, &verb)
+}
+
+const EXPORT: [&str; 4] = ["replies", "export", "--to", "stick"];
+
+/// The pages on the stick, by name.
+fn pages(office: &Office) -> Vec<Vec<u8>> {
+    let files = walk(&office.path("stick"));
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// What a person finds on these pages with their words, by number.
+fn found(office: &Office, pages: &[Vec<u8>], person: u8) -> Vec<(u32, MessageState, String)> {
+    let mailbox = Way::mailbox(person);
+    let replies = office.directory().replies;
+    let thread = Way::thread(person).parse().ok().unwrap();
+    let mut found = Vec::new();
+    for page in pages {
+        for record in Page::parse(page).unwrap().records() {
+            let opened = open_record(&record, &mailbox);
+            if let Some(padded) = opened.ok().flatten() {
+                let message = Message::open(&padded, &replies, "btp", &thread);
+                let message = message.unwrap_or_else(|why| panic!("{why}"));
+                let about = message
+                    .text
+                    .clone()
+                    .unwrap_or_else(|| message.report.clone());
+                found.push((message.number, message.state, about));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn each_person_is_told_what_became_of_their_report_and_nobody_else() {
+    use MessageState::{Collected, Read, Replied};
+    let office = office();
+    let hs = office.bring(&[from(1), PLAIN, from(2), adds(1)]);
+    let entries = office.ok(&["record", "verify", "--vault", "vault", "--entries"]);
+    assert!(entries.contains("officer-1 collected"), "{entries}");
+    let told = office.ok(&read("officer-2", &hs[0]));
+    assert!(told.contains("Can be answered yes, in writing"), "{told}");
+    office.ok(&read("officer-1", &hs[0]));
+    office.ok(&read("officer-1", &hs[1]));
+    let told = office.ok(&reply("officer-1", &hs[3], "answer.txt"));
+    for wanted in ["in Welsh", "Diolch i chi am ddweud", "as message 4 to them"] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    let told = office.ok(&by("officer-2", &EXPORT));
+    assert!(told.contains("1 page with 5 messages in stick"), "{told}");
+    let pages = pages(&office);
+    assert_eq!(pages.len(), 1);
+    let h = Page::parse(&pages[0]).unwrap().digest().to_string();
+    let name = format!("stick/replies-{}.page", &h[..16]);
+    assert_eq!(office.read(&name), pages[0]);
+    assert_eq!(
+        found(&office, &pages, 1),
+        [
+            (1, Collected, hs[0].clone()),
+            (2, Collected, hs[3].clone()),
+            (3, Read, hs[0].clone()),
+            (4, Replied, ANSWER.to_owned()),
+        ]
+    );
+    assert_eq!(found(&office, &pages, 2), [(1, Collected, hs[2].clone())]);
+    assert_eq!(found(&office, &pages, 3), []);
+    let events = ["opened", "opened", "opened", "replied", "replies-exported"];
+    assert_eq!(office.recorded(), events);
+    // Every entry verifies, and no file of the vault has a word of an answer, a thread or a mailbox in the clear.
+    office.ok(&["record", "verify", "--vault", "vault"]);
+    let mailbox = Way::mailbox(1).to_recipient().to_string();
+    for file in walk(&office.path("vault")) {
+        let bytes = fs::read(&file).unwrap();
+        for word in ["Diolch", "siarad", &Way::thread(1), &mailbox[..40]] {
+            let is_there = bytes.windows(word.len()).any(|w| w == word.as_bytes());
+            assert!(!is_there, "{word} in {}", file.display());
+        }
+    }
+    assert_eq!(
+        walk(&office.path("vault/replies/outbox")),
+        Vec::<std::path::PathBuf>::new()
+    );
+}
+
+#[test]
+fn there_is_a_page_with_nothing_to_tell_and_what_comes_later_goes_on_counting() {
+    let office = office();
+    let told = office.ok(&by("officer-1", &EXPORT));
+    assert!(told.contains("1 page with 0 messages"), "{told}");
+    let first = pages(&office).remove(0);
+    assert_eq!(first.len(), PAGE_SIZE_BYTES);
+    let h = office.bring(&[from(1)]).remove(0);
+    office.ok(&by("officer-1", &EXPORT));
+    office.ok(&reply("officer-1", &h, "answer.txt"));
+    office.ok(&reply("officer-2", &h, "answer.txt"));
+    let json = by("officer-1", &[EXPORT.as_slice(), &["--json"]].concat());
+    let output = office.run(&json);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["records"], &json["left"]), (&2.into(), &0.into()));
+    let h = json["pages"][0]["h"].as_str().unwrap();
+    assert_eq!(
+        json["pages"][0]["file"],
+        format!("stick/replies-{}.page", &h[..16])
+    );
+    let pages = pages(&office);
+    assert_eq!(pages.len(), 3);
+    let numbers: Vec<u32> = found(&office, &pages, 1)
+        .iter()
+        .map(|told| told.0)
+        .collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[test]
+fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_before_anything_is_recorded() {
+    let office = office();
+    let hs = office.bring(&[PLAIN, from(1)]);
+    let recorded = office.recorded();
+    office.fails(
+        &reply("officer-1", &hs[0], "answer.txt"),
+        1,
+        "cannot be reached this way",
+    );
+    for (text, wanted) in [
+        ("", "the text is empty"),
+        ("\n \n", "the text is empty"),
+        (
+            "un\tdau",
+            "line 1 of the text has the control character U+0009",
+        ),
+        ("un\r\ndau", "control character U+000D"),
+        ("\u{1b}[2J", "U+001B"),
+    ] {
+        office.write("wrong.txt", text.as_bytes());
+        office.fails(&reply("officer-1", &hs[1], "wrong.txt"), 2, wanted);
+    }
+    office.write("wrong.txt", b"\xff");
+    office.fails(&reply("officer-1", &hs[1], "wrong.txt"), 2, "is not UTF-8");
+    office.fails(
+        &reply("officer-1", &hs[1], "none.txt"),
+        3,
+        "cannot read none.txt",
+    );
+    office.fails(
+        &reply("officer-1", "ffff-ffff", "answer.txt"),
+        1,
+        "no report in this vault",
+    );
+    // By how much it is too long is right to the byte.
+    office.write("long.txt", "a".repeat(3000).as_bytes());
+    let output = office.run(&reply("officer-1", &hs[1], "long.txt"));
+    let told = said(&output);
+    let over = told.split("the message is ").nth(1).unwrap();
+    let over: usize = over.split(' ').next().unwrap().parse().unwrap();
+    assert!(told.contains("nothing was recorded"), "{told}");
+    assert_eq!(office.recorded(), recorded);
+    office.write("long.txt", "a".repeat(3000 - over + 1).as_bytes());
+    office.fails(
+        &reply("officer-1", &hs[1], "long.txt"),
+        2,
+        "is 1 bytes too long",
+    );
+    office.write("long.txt", "a".repeat(3000 - over).as_bytes());
+    office.ok(&reply("officer-1", &hs[1], "long.txt"));
+    // A character that could deceive is shown for what it is.
+    office.write("answer.txt", "a\u{202e}b".as_bytes());
+    let shown = office.ok(&reply("officer-1", &hs[1], "answer.txt"));
+    assert!(shown.contains(r" a\u{202e}b "), "{shown}");
+    assert_eq!(office.recorded().last().unwrap(), "replied");
+    office.ok(&by("officer-1", &EXPORT));
+    let pages = pages(&office);
+    assert_eq!(found(&office, &pages, 1)[1].2, "a".repeat(3000 - over));
+}
+
+#[test]
+fn a_text_may_be_piped_in_and_loses_only_the_line_ends_behind_it() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    let mut piped = Command::new("sh");
+    let args = reply("officer-1", &h, "-");
+    piped
+        .args(["-c", r#"printf 'Helo.\n\nSut ydych chi?\n\n' | "$0" "$@""#])
+        .arg(&office.program)
+        .args(args)
+        .current_dir(office.path("."))
+        .stdin(Stdio::null());
+    let output = piped.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    office.ok(&by("officer-1", &EXPORT));
+    let found = found(&office, &pages(&office), 1);
+    assert_eq!(found[1].2, "Helo.\n\nSut ydych chi?");
+}
+
+#[test]
+fn a_vault_without_a_key_for_answers_works_and_says_how_one_is_made() {
+    let office = office();
+    without_key(&office);
+    let hs = office.load(&[from(1), from(2)], &[]);
+    let told = office.ok(&by("officer-1", &["import", "bundle.tar"]));
+    assert!(
+        told.contains("2 reports") && told.contains("directory issue --new-reply-key"),
+        "{told}"
+    );
+    assert!(office.recorded().is_empty());
+    office.ok(&read("officer-1", &hs[0]));
+    office.fails(
+        &reply("officer-1", &hs[0], "answer.txt"),
+        2,
+        "no key that answers are signed with",
+    );
+    office.ok(&by("officer-1", &EXPORT));
+    office.ok(&new_key("next"));
+    // Now both people are told, and the one whose report was read before is told so by the next reading.
+    let told = office.ok(&reply("officer-1", &hs[0], "answer.txt"));
+    assert!(told.contains("as message 2 to them"), "{told}");
+    office.ok(&read("officer-1", &hs[0]));
+    office.ok(&by("officer-1", &EXPORT));
+    let pages = pages(&office);
+    let states = |person| -> Vec<MessageState> {
+        found(&office, &pages, person)
+            .iter()
+            .map(|told| told.1)
+            .collect()
+    };
+    use MessageState::{Collected, Read, Replied};
+    assert_eq!(states(1), [Collected, Replied, Read]);
+    assert_eq!(states(2), [Collected]);
+}
+
+fn new_key(out: &str) -> Vec<&str> {
+    let issue = ["directory", "issue", "--new-reply-key"];
+    let root = ["--root", "keys/root/root.age", "--out", out];
+    by("officer-1", &[issue.as_slice(), &root].concat())
+}
+
+/// As a vault was before there were answers: no key, and a directory that names none.
+fn without_key(office: &Office) {
+    let contents = Contents {
+        replies: Vec::new(),
+        ..office.directory()
+    };
+    let locked = office.read("keys/root/root.age");
+    let secret = hafan_open::unlock(&locked, &SecretString::from(passphrase("root"))).unwrap();
+    let root = parse_signer(std::str::from_utf8(&secret).unwrap().trim_end());
+    let note = Directory::new(contents).unwrap().sign(&root);
+    office.write("vault/directory", &note.unwrap());
+    fs::remove_dir_all(office.path("vault/replies")).unwrap();
+}
+
+#[test]
+fn keys_for_answers_follow_one_another_and_older_ones_stay_named() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    let names = || -> Vec<String> {
+        let replies = office.directory().replies;
+        replies.iter().map(|key| key.name().to_owned()).collect()
+    };
+    assert_eq!(names(), ["hafan/btp/replies-1"]);
+    for number in 2..=9 {
+        let out = format!("next-{number}");
+        let told = office.ok(&new_key(&out));
+        assert!(
+            told.contains(&format!("Answers are signed by replies-{number}")),
+            "{told}"
+        );
+        assert_eq!(names()[0], format!("hafan/btp/replies-{number}"));
+    }
+    assert_eq!(names().len(), 8);
+    assert_eq!(names()[7], "hafan/btp/replies-2");
+    let secrets: Vec<_> = walk(&office.path("vault/replies"))
+        .into_iter()
+        .filter(|path| path.to_str().unwrap().contains("replies-"))
+        .collect();
+    assert_eq!(secrets, [office.path("vault/replies/replies-9.age")]);
+    office.ok(&reply("officer-1", &h, "answer.txt"));
+    office.ok(&by("officer-1", &EXPORT));
+    let newest = office.directory().replies[..1].to_vec();
+    let page = pages(&office).remove(0);
+    let mailbox = Way::mailbox(1);
+    let thread = Way::thread(1).parse().ok().unwrap();
+    let page = Page::parse(&page).unwrap();
+    let by_newest = page.records().filter(|record| {
+        let opened = open_record(record, &mailbox).ok().flatten();
+        opened.is_some_and(|padded| Message::open(&padded, &newest, "btp", &thread).is_ok())
+    });
+    assert_eq!(by_newest.count(), 1);
+}
+
+#[test]
+fn officers_who_come_and_go_take_the_answers_along_and_leave_them() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    office.ok(&reply("officer-2", &h, "answer.txt"));
+    let root = ["--root", "keys/root/root.age"];
+    let add = ["officers", "add", "--out", "with-3"];
+    let told = office.ok(&by("officer-1", &[add.as_slice(), &root].concat()));
+    assert!(told.contains("wrapped anew: the key for answers"), "{told}");
+    let (leaver, _) = office.officer(2);
+    let remove = [
+        "officers",
+        "remove",
+        "officer-2",
+        "--yes",
+        "--out",
+        "without-2",
+    ];
+    let told = office.ok(&by("officer-1", &[remove.as_slice(), &root].concat()));
+    assert!(told.contains("--new-reply-key"), "{told}");
+    for file in walk(&office.path("vault/replies")) {
+        let bytes = fs::read(&file).unwrap();
+        assert!(
+            hafan_open::open_bytes(&bytes, &[&leaver]).is_err(),
+            "{}",
+            file.display()
+        );
+    }
+    let told = office.ok(&reply("officer-3", &h, "answer.txt"));
+    assert!(told.contains("as message 3 to them"), "{told}");
+    let thread = office.ok(&by("officer-3", &["thread", &h, "--reason", "review"]));
+    assert!(
+        thread.contains("officer-2; in the outbox") && thread.contains("officer-3; in the outbox"),
+        "{thread}"
+    );
+    assert_eq!(thread.matches("Diolch i chi am ddweud").count(), 2);
+}
+
+#[test]
+fn what_is_added_stands_below_its_report_and_a_thread_shows_all_of_it() {
+    let office = office();
+    let urgent = Told {
+        flags: &["danger"],
+        ..adds(1)
+    };
+    let hs = office.bring(&[from(1), PLAIN, urgent]);
+    let reference = |h: &str| format!("{}-{}-{}", &h[..4], &h[4..8], &h[8..12]);
+    let list = office.run(&by("officer-1", &["list"]));
+    let list = String::from_utf8(list.stdout).unwrap();
+    let lines: Vec<&str> = list.lines().skip(1).collect();
+    assert!(lines[0].starts_with(&reference(&hs[0])), "{list}");
+    assert!(
+        lines[1].starts_with(&reference(&hs[2])) && lines[1].contains("addition  cy"),
+        "{list}"
+    );
+    assert_eq!(lines[2].trim(), format!("adds to {}", reference(&hs[0])));
+    assert!(lines[3].starts_with(&reference(&hs[1])), "{list}");
+    let json = office.run(&by("officer-1", &["list", "--json"]));
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["reports"][1]["adds_to"], reference(&hs[0]));
+    assert_eq!(json["reports"][0]["adds_to"], Value::Null);
+    office.ok(&reply("officer-1", &hs[2], "answer.txt"));
+    let recorded = office.recorded().len();
+    for (asked, headings) in [(&hs[0], "en"), (&hs[2], "cy")] {
+        let verb = [
+            "thread",
+            asked,
+            "--reason",
+            "review",
+            "--headings",
+            headings,
+        ];
+        let told = office.ok(&by("officer-2", &verb));
+        let at = |words: &str| {
+            told.find(words)
+                .unwrap_or_else(|| panic!("{words}: {told}"))
+        };
+        assert!(at("dim ond geiriau") < at("rhywbeth arall a gofiais"));
+        assert!(at("rhywbeth arall a gofiais") < at("Diolch i chi am ddweud wrthym."));
+        let adds = if headings == "en" {
+            "Adds to Report"
+        } else {
+            "Yn ychwanegu at Adroddiad"
+        };
+        at(&format!("{adds} {}", reference(&hs[0])));
+        at(if headings == "en" {
+            "What was told to them: 5"
+        } else {
+            "Yr hyn a ddywedwyd wrthynt: 5"
+        });
+        at(if headings == "en" {
+            "Additions: 1."
+        } else {
+            "Ychwanegiadau: 1."
+        });
+    }
+    assert_eq!(
+        office.recorded()[recorded..],
+        ["listed", "opened", "opened", "listed", "opened", "opened"]
+    );
+}
+
+#[test]
+fn an_export_that_was_cut_gives_out_the_same_pages_and_no_number_twice() {
+    let office = office();
+    let h = office.bring(&[from(1), from(2)]).remove(0);
+    // A stick with no room for a page: what is recorded is not given out, and nothing is lost.
+    let small = Small::mount(office.path("small"));
+    small.leave(8);
+    let to_small = ["replies", "export", "--to", "small"];
+    office.fails(
+        &by("officer-1", &to_small),
+        3,
+        "It gives out the same pages",
+    );
+    assert_eq!(walk(&office.path("small")), [office.path("small/filler")]);
+    let staged: Vec<_> = walk(&office.path("vault/replies/outbox"));
+    let page = staged
+        .iter()
+        .find(|path| path.extension().unwrap() == "page");
+    let page = fs::read(page.unwrap()).unwrap();
+    // What is told meanwhile waits for its own page.
+    office.ok(&reply("officer-1", &h, "answer.txt"));
+    let told = office.ok(&by("officer-2", &EXPORT));
+    assert!(
+        told.contains("1 page with 2 messages") && told.contains("1 message more"),
+        "{told}"
+    );
+    assert_eq!(pages(&office), [page]);
+    office.ok(&by("officer-2", &EXPORT));
+    let pages = pages(&office);
+    assert_eq!(pages.len(), 2);
+    let numbers: Vec<u32> = found(&office, &pages, 1)
+        .iter()
+        .map(|told| told.0)
+        .collect();
+    assert_eq!(numbers, [1, 2]);
+    drop(small);
+    // The page may be there already, and another file of its name is left alone.
+    office.fails(
+        &by("officer-1", &["replies", "export", "--to", "vault"]),
+        2,
+        "is in the vault",
+    );
+    office.fails(
+        &by("officer-1", &["replies", "export", "--to", "no"]),
+        2,
+        "is not there",
+    );
+}
+
+/// SIGKILL at each call by which something reaches the disk, of the answer and of its export: the same commands again tell the
+/// person each thing once, under one number each, and pages that went out are known.
+#[test]
+fn a_kill_at_each_step_loses_and_repeats_nothing() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    let copy = |from: &str, to: &str| {
+        drop(fs::remove_dir_all(office.path(to)));
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args([office.path(from), office.path(to)])
+            .status();
+        assert!(copied.unwrap().success());
+    };
+    copy("vault", "first");
+    let mut kills = 0;
+    for (call, step) in [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)] {
+        for number in (1..).step_by(step) {
+            copy("first", "vault");
+            drop(fs::remove_dir_all(office.path("stick")));
+            fs::create_dir(office.path("stick")).unwrap();
+            let mut killed =
+                killed_at(&office, &reply("officer-1", &h, "answer.txt"), call, number);
+            if killed {
+                office.ok(&reply("officer-1", &h, "answer.txt"));
+            }
+            killed |= killed_at(&office, &by("officer-1", &EXPORT), call, number);
+            office.ok(&by("officer-1", &EXPORT));
+            let pages = pages(&office);
+            let told = found(&office, &pages, 1);
+            let numbers: std::collections::BTreeSet<u32> = told.iter().map(|told| told.0).collect();
+            assert_eq!(told.len(), numbers.len(), "{call} {number}: {told:?}");
+            // A first run that was killed behind its last step had answered already.
+            assert!((2..=3).contains(&told.len()), "{call} {number}: {told:?}");
+            let known = String::from_utf8(office.read("vault/replies/pages.json")).unwrap();
+            for page in &pages {
+                let h = Page::parse(page).unwrap().digest().to_string();
+                assert!(known.contains(&h), "{call} {number}: {known}");
+            }
+            office.ok(&["record", "verify", "--vault", "vault"]);
+            if !killed {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills >= 12, "{kills} kills only");
+}
+
+fn killed_at(office: &Office, args: &[&str], call: &str, number: u32) -> bool {
+    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let mut traced = Command::new("strace");
+    traced
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
+        .arg(&office.program)
+        .args(args)
+        .current_dir(office.path("."));
+    let ended = traced.output().unwrap();
+    let is_killed = ended.status.signal() == Some(9) || ended.status.code() == Some(137);
+    assert!(
+        is_killed || ended.status.success(),
+        "{call} {number}: {}",
+        said(&ended)
+    );
+    is_killed
+}
+
+#[test]
+fn pages_among_the_leaves_are_counted_and_one_that_is_not_ours_is_named() {
+    let (office, other) = (office(), office());
+    office.ok(&by("officer-1", &EXPORT));
+    other.ok(&by("officer-1", &EXPORT));
+    let (ours, theirs) = (pages(&office).remove(0), pages(&other).remove(0));
+    office.load(&[PLAIN], &[ours, theirs]);
+    let output = office.run(&by("officer-1", &["import", "bundle.tar"]));
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for wanted in [
+        "1 report, 1 page of answers, 5 decoys, 0 not whole",
+        "NOT OURS leaf 2: a page of answers that this vault did not make",
+        "No report is missing",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    let list = office.ok(&by("officer-1", &["list"]));
+    assert!(!list.contains("NOT WHOLE"), "{list}");
+    let again = by("officer-1", &["import", "bundle.tar", "--json"]);
+    let json: Value = serde_json::from_slice(&office.run(&again).stdout).unwrap();
+    assert_eq!((&json["pages"], &json["decoys"]), (&1.into(), &5.into()));
+    assert_eq!(json["findings"][0]["page"], true);
+}
+
+#[test]
+fn a_report_that_does_not_open_fails_no_import_and_is_told_when_it_opens() {
+    let office = office();
+    let week = office.directory().intake[0].id.clone();
+    let key = format!("vault/intake/{week}.age");
+    fs::rename(office.path(&key), office.path("away")).unwrap();
+    let later = Told { week: 1, ..from(2) };
+    let hs = office.bring(&[from(1), later]);
+    office.fails(
+        &reply("officer-1", &hs[0], "answer.txt"),
+        1,
+        "does not open",
+    );
+    fs::rename(office.path("away"), office.path(&key)).unwrap();
+    office.bring(&[PLAIN]);
+    office.ok(&by("officer-1", &EXPORT));
+    let pages = pages(&office);
+    assert_eq!(found(&office, &pages, 1).len(), 1);
+    assert_eq!(found(&office, &pages, 2).len(), 1);
+}
+
+#[test]
+fn the_words_of_an_answer_go_with_the_key_of_their_week() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    office.ok(&reply("officer-1", &h, "answer.txt"));
+    let week = office.directory().intake[0].id.clone();
+    office.ok(&by("officer-1", &["retire", &week, "--yes"]));
+    office.fails(
+        &reply("officer-1", &h, "answer.txt"),
+        1,
+        "no copy of the answer could be kept",
+    );
+    office.fails(
+        &by("officer-1", &["thread", &h, "--reason", "review"]),
+        1,
+        "cannot be opened",
+    );
+    // What was queued still goes out.
+    office.ok(&by("officer-1", &EXPORT));
+    assert_eq!(found(&office, &pages(&office), 1).len(), 2);
+}
