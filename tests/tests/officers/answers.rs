@@ -2,29 +2,27 @@
 //! everybody else.
 
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use hafan_directory::{Contents, Directory};
-use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
+use hafan_envelope::reply::Page;
 use hafan_open::reply::open_record;
 use hafan_report::{Message, MessageState};
 use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::office::{Office, PLAIN, Told, Way, by, parse_signer, passphrase, read, said, walk};
-use crate::small_disk::Small;
 
 const ANSWER: &str = "Diolch i chi am ddweud wrthym.\nGallwn ni siarad pan fyddwch chi'n barod.";
 
-fn from(person: u8) -> Told {
+pub(crate) fn from(person: u8) -> Told {
     Told {
         way: Way::Words(person),
         ..PLAIN
     }
 }
 
-fn adds(person: u8) -> Told {
+pub(crate) fn adds(person: u8) -> Told {
     Told {
         words: "rhywbeth arall a gofiais",
         way: Way::Adds(person),
@@ -33,28 +31,32 @@ fn adds(person: u8) -> Told {
 }
 
 /// Two officers, and a stick for the courier.
-fn office() -> Office {
+pub(crate) fn office() -> Office {
     let office = Office::new(2, 2);
     fs::create_dir(office.path("stick")).unwrap();
     office.write("answer.txt", ANSWER.as_bytes());
     office
 }
 
-fn reply<'a>(officer: &'a str, report: &'a str, file: &'a str) -> Vec<&'a str> {
+pub(crate) fn reply<'a>(officer: &'a str, report: &'a str, file: &'a str) -> Vec<&'a str> {
     let verb = ["reply", report, "--language", "cy", "--text-file", file];
     by(officer, &verb)
 }
 
-const EXPORT: [&str; 4] = ["replies", "export", "--to", "stick"];
+pub(crate) const EXPORT: [&str; 4] = ["replies", "export", "--to", "stick"];
 
 /// The pages on the stick, by name.
-fn pages(office: &Office) -> Vec<Vec<u8>> {
+pub(crate) fn pages(office: &Office) -> Vec<Vec<u8>> {
     let files = walk(&office.path("stick"));
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
 /// What a person finds on these pages with their words, by number.
-fn found(office: &Office, pages: &[Vec<u8>], person: u8) -> Vec<(u32, MessageState, String)> {
+pub(crate) fn found(
+    office: &Office,
+    pages: &[Vec<u8>],
+    person: u8,
+) -> Vec<(u32, MessageState, String)> {
     let mailbox = Way::mailbox(person);
     let replies = office.directory().replies;
     let thread = Way::thread(person).parse().ok().unwrap();
@@ -126,35 +128,6 @@ fn each_person_is_told_what_became_of_their_report_and_nobody_else() {
         walk(&office.path("vault/replies/outbox")),
         Vec::<std::path::PathBuf>::new()
     );
-}
-
-#[test]
-fn there_is_a_page_with_nothing_to_tell_and_what_comes_later_goes_on_counting() {
-    let office = office();
-    let told = office.ok(&by("officer-1", &EXPORT));
-    assert!(told.contains("1 page with 0 messages"), "{told}");
-    let first = pages(&office).remove(0);
-    assert_eq!(first.len(), PAGE_SIZE_BYTES);
-    let h = office.bring(&[from(1)]).remove(0);
-    office.ok(&by("officer-1", &EXPORT));
-    office.ok(&reply("officer-1", &h, "answer.txt"));
-    office.ok(&reply("officer-2", &h, "answer.txt"));
-    let json = by("officer-1", &[EXPORT.as_slice(), &["--json"]].concat());
-    let output = office.run(&json);
-    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&json["records"], &json["left"]), (&2.into(), &0.into()));
-    let h = json["pages"][0]["h"].as_str().unwrap();
-    assert_eq!(
-        json["pages"][0]["file"],
-        format!("stick/replies-{}.page", &h[..16])
-    );
-    let pages = pages(&office);
-    assert_eq!(pages.len(), 3);
-    let numbers: Vec<u32> = found(&office, &pages, 1)
-        .iter()
-        .map(|told| told.0)
-        .collect();
-    assert_eq!(numbers, [1, 2, 3]);
 }
 
 #[test]
@@ -432,147 +405,6 @@ fn what_is_added_stands_below_its_report_and_a_thread_shows_all_of_it() {
         office.recorded()[recorded..],
         ["listed", "opened", "opened", "listed", "opened", "opened"]
     );
-}
-
-#[test]
-fn an_export_that_was_cut_gives_out_the_same_pages_and_no_number_twice() {
-    let office = office();
-    let h = office.bring(&[from(1), from(2)]).remove(0);
-    // A stick with no room for a page: what is recorded is not given out, and nothing is lost.
-    let small = Small::mount(office.path("small"));
-    small.leave(8);
-    let to_small = ["replies", "export", "--to", "small"];
-    office.fails(
-        &by("officer-1", &to_small),
-        3,
-        "It gives out the same pages",
-    );
-    assert_eq!(walk(&office.path("small")), [office.path("small/filler")]);
-    let staged: Vec<_> = walk(&office.path("vault/replies/outbox"));
-    let page = staged
-        .iter()
-        .find(|path| path.extension().unwrap() == "page");
-    let page = fs::read(page.unwrap()).unwrap();
-    // What is told meanwhile waits for its own page.
-    office.ok(&reply("officer-1", &h, "answer.txt"));
-    let told = office.ok(&by("officer-2", &EXPORT));
-    assert!(
-        told.contains("1 page with 2 messages") && told.contains("1 message more"),
-        "{told}"
-    );
-    assert_eq!(pages(&office), [page]);
-    office.ok(&by("officer-2", &EXPORT));
-    let pages = pages(&office);
-    assert_eq!(pages.len(), 2);
-    let numbers: Vec<u32> = found(&office, &pages, 1)
-        .iter()
-        .map(|told| told.0)
-        .collect();
-    assert_eq!(numbers, [1, 2]);
-    drop(small);
-    // The page may be there already, and another file of its name is left alone.
-    office.fails(
-        &by("officer-1", &["replies", "export", "--to", "vault"]),
-        2,
-        "is in the vault",
-    );
-    office.fails(
-        &by("officer-1", &["replies", "export", "--to", "no"]),
-        2,
-        "is not there",
-    );
-}
-
-/// SIGKILL at each call by which something reaches the disk, of the answer and of its export: the same commands again tell the
-/// person each thing once, under one number each, and pages that went out are known.
-#[test]
-fn a_kill_at_each_step_loses_and_repeats_nothing() {
-    let office = office();
-    let h = office.bring(&[from(1)]).remove(0);
-    let copy = |from: &str, to: &str| {
-        drop(fs::remove_dir_all(office.path(to)));
-        let copied = Command::new("cp")
-            .arg("-a")
-            .args([office.path(from), office.path(to)])
-            .status();
-        assert!(copied.unwrap().success());
-    };
-    copy("vault", "first");
-    let mut kills = 0;
-    for (call, step) in [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)] {
-        for number in (1..).step_by(step) {
-            copy("first", "vault");
-            drop(fs::remove_dir_all(office.path("stick")));
-            fs::create_dir(office.path("stick")).unwrap();
-            let mut killed =
-                killed_at(&office, &reply("officer-1", &h, "answer.txt"), call, number);
-            if killed {
-                office.ok(&reply("officer-1", &h, "answer.txt"));
-            }
-            killed |= killed_at(&office, &by("officer-1", &EXPORT), call, number);
-            office.ok(&by("officer-1", &EXPORT));
-            let pages = pages(&office);
-            let told = found(&office, &pages, 1);
-            let numbers: std::collections::BTreeSet<u32> = told.iter().map(|told| told.0).collect();
-            assert_eq!(told.len(), numbers.len(), "{call} {number}: {told:?}");
-            // A first run that was killed behind its last step had answered already.
-            assert!((2..=3).contains(&told.len()), "{call} {number}: {told:?}");
-            let known = String::from_utf8(office.read("vault/replies/pages.json")).unwrap();
-            for page in &pages {
-                let h = Page::parse(page).unwrap().digest().to_string();
-                assert!(known.contains(&h), "{call} {number}: {known}");
-            }
-            office.ok(&["record", "verify", "--vault", "vault"]);
-            if !killed {
-                break;
-            }
-            kills += 1;
-        }
-    }
-    assert!(kills >= 12, "{kills} kills only");
-}
-
-fn killed_at(office: &Office, args: &[&str], call: &str, number: u32) -> bool {
-    let inject = format!("inject={call}:signal=KILL:when={number}");
-    let mut traced = Command::new("strace");
-    traced
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
-        .arg(&office.program)
-        .args(args)
-        .current_dir(office.path("."));
-    let ended = traced.output().unwrap();
-    let is_killed = ended.status.signal() == Some(9) || ended.status.code() == Some(137);
-    assert!(
-        is_killed || ended.status.success(),
-        "{call} {number}: {}",
-        said(&ended)
-    );
-    is_killed
-}
-
-#[test]
-fn pages_among_the_leaves_are_counted_and_one_that_is_not_ours_is_named() {
-    let (office, other) = (office(), office());
-    office.ok(&by("officer-1", &EXPORT));
-    other.ok(&by("officer-1", &EXPORT));
-    let (ours, theirs) = (pages(&office).remove(0), pages(&other).remove(0));
-    office.load(&[PLAIN], &[ours, theirs]);
-    let output = office.run(&by("officer-1", &["import", "bundle.tar"]));
-    let told = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    for wanted in [
-        "1 report, 1 page of answers, 5 decoys, 0 not whole",
-        "NOT OURS leaf 2: a page of answers that this vault did not make",
-        "No report is missing",
-    ] {
-        assert!(told.contains(wanted), "{wanted}: {told}");
-    }
-    let list = office.ok(&by("officer-1", &["list"]));
-    assert!(!list.contains("NOT WHOLE"), "{list}");
-    let again = by("officer-1", &["import", "bundle.tar", "--json"]);
-    let json: Value = serde_json::from_slice(&office.run(&again).stdout).unwrap();
-    assert_eq!((&json["pages"], &json["decoys"]), (&1.into(), &5.into()));
-    assert_eq!(json["findings"][0]["page"], true);
 }
 
 #[test]

@@ -294,6 +294,7 @@ fn dyfed(contents: &Contents) -> Vec<u8> {
     let contents = Contents {
         force: "dyfed-powys".parse().unwrap(),
         officers: officers.collect(),
+        replies: Vec::new(),
         couriers: vec![courier.verifier()],
         ..contents.clone()
     };

@@ -9,6 +9,7 @@ mod answers;
 mod export;
 mod hostile_bundles;
 mod hostile_reports;
+mod pages;
 
 #[path = "../../oracles/mod.rs"]
 #[expect(
