@@ -1,7 +1,10 @@
 // Saving what was written and going on with it on another device: whole but for what is never saved, replaced and deleted
-// by its words alone, and nothing typed in anything that the server sees.
+// by its words alone, and nothing typed in anything that the server sees. With HAFAN_URL and HAFAN_DEMO_DIR, the last test
+// runs against that server and looks at its disk.
 
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import test, { after, before, beforeEach } from "node:test";
 import { load } from "../../web/test/load.mjs";
 import { needlesOf } from "./leavings.mjs";
@@ -26,6 +29,7 @@ import {
 const { draftKeysOf, sealDraft } = await load("draft.ts");
 const WRONG = "zone zone zone zone zone zone zone zone";
 const FILE = '[data-section="e2"] input[type="file"]';
+const { HAFAN_URL: realUrl, HAFAN_DEMO_DIR: demo } = process.env;
 let stage, state;
 before(async () => {
   stage = await openStage();
@@ -528,3 +532,51 @@ test("leaving and a quarter of an hour alone wipe words, shown and typed, as the
   await keepsNothing(idle, "after a quarter of an hour");
   await idle.context().close();
 });
+
+test(
+  "against the real server a draft is kept, replaced, opened and deleted",
+  { skip: realUrl === undefined },
+  async () => {
+    const url = realUrl.replace(/\/$/, "");
+    const statuses = [];
+    const listenTo = (page) =>
+      page.context().on("response", (response) => {
+        if (response.url().includes("/v1/drafts/"))
+          statuses.push(`${response.request().method()} ${response.status()}`);
+      });
+    const page = await stage.openForm("cy", { url });
+    listenTo(page);
+    await walk(page, { fill: "least", choices: least("self"), until: "a1" });
+    await page.fill("#a1", "cyntaf");
+    const words = await save(page);
+    await press(page, "go-on");
+    await page.fill("#a1", WORDS);
+    assert.equal(await save(page), words);
+    await page.context().close();
+
+    const { id } = (await draftKeysOf(words)).name;
+    const kept = () => readdirSync(join(demo, "drafts"), { recursive: true }).filter((name) => name.endsWith(id));
+    const [path] = kept();
+    assert.match(path, /^20\d\d-\d\d-\d\d\/[0-9a-f]{64}$/);
+    assert.equal(readFileSync(join(demo, "drafts", path)).length, 67_195);
+
+    const later = await stage.openForm("en", { url });
+    listenTo(later);
+    await shown(later, "g2");
+    await press(later, "load-ask");
+    await later.fill("#draft-typed", WRONG);
+    await press(later, "load");
+    await errorOf(later);
+    await later.fill("#draft-typed", words);
+    await press(later, "load");
+    await shown(later, "a1");
+    assert.equal(await later.inputValue("#a1"), WORDS);
+    await press(later, "save-ask");
+    await later.locator('#save-again [data-action="delete-ask"]').click();
+    await press(later, "delete");
+    await shown(later, "deleted");
+    assert.deepEqual(kept(), []);
+    assert.deepEqual(statuses, ["PUT 201", "PUT 200", "GET 404", "GET 200", "DELETE 204"]);
+    await later.context().close();
+  },
+);
