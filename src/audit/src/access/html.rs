@@ -16,6 +16,15 @@ pub enum Language {
     Cy,
 }
 
+impl Language {
+    const fn words(self) -> &'static Words {
+        match self {
+            Self::En => &ENGLISH,
+            Self::Cy => &WELSH,
+        }
+    }
+}
+
 /// What stands on the page, in one language.
 struct Words {
     lang: &'static str,
@@ -100,10 +109,7 @@ pub fn page(
     contacts: &[ContactOpened],
     report: &Report,
 ) -> String {
-    let words = match language {
-        Language::En => &ENGLISH,
-        Language::Cy => &WELSH,
-    };
+    let words = language.words();
     let mut page = Page::default();
     let Words { lang, title, .. } = words;
     let force = escaped(force);

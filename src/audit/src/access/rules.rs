@@ -222,6 +222,24 @@ impl<'a> Rules<'a> {
                 }
             }
         }
+        let approvals = self.approvals_of(line, event, (number, of), report);
+        self.enough(line, approvals.len(), report);
+        self.contacts.push(ContactOpened {
+            entry: line.number,
+            report: of,
+            request: request.map(|r| (number, r.officer.to_owned(), r.reason.clone())),
+            approvals,
+        });
+    }
+
+    /// The approvals that an opening names, those that are there.
+    fn approvals_of(
+        &self,
+        line: &Line,
+        event: &Event,
+        (number, of): (u64, [u8; 32]),
+        report: &mut Report,
+    ) -> Vec<(u64, String, String)> {
         let by = match event.get("approved_by") {
             Some(Value::Officers(by)) => by.clone(),
             Some(_) | None => Vec::new(),
@@ -252,13 +270,7 @@ impl<'a> Rules<'a> {
                 }
             }
         }
-        self.enough(line, approvals.len(), report);
-        self.contacts.push(ContactOpened {
-            entry: line.number,
-            report: of,
-            request: request.map(|r| (number, r.officer.to_owned(), r.reason.clone())),
-            approvals,
-        });
+        approvals
     }
 
     /// As many as it takes. A report's own number is that of the directory of its day, which nobody outside knows: the

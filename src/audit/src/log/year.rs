@@ -41,29 +41,8 @@ impl Audit<'_> {
         let year = self.log.year;
         let before = kept.years.get(&year).cloned().unwrap_or_default();
         let mut found = Report::default();
-        let note = self.log.get("checkpoint")?;
-        let Some(note) = note else {
-            if before.checkpoints.is_empty() {
-                let what = format!("there is no log of {year}");
-                return Err(Failure::new(
-                    Kind::Unreachable,
-                    what,
-                    "check the force and the year",
-                ));
-            }
-            report.found(
-                "missing-log",
-                self.place(""),
-                "it was there before, and is gone",
-            );
+        let Some((note, head)) = self.head(&before, report)? else {
             return Ok(());
-        };
-        let head = match Checkpoint::open(&note, &self.key) {
-            Ok(head) => head,
-            Err(why) => {
-                report.found("bad-checkpoint", self.place("checkpoint"), why.to_string());
-                return Ok(());
-            }
         };
         let is_back = self.compare_sizes(&before, &head, &mut found);
         if !is_back {
@@ -98,6 +77,31 @@ impl Audit<'_> {
             keep_evidence(state, year, &note, report)?;
         }
         Ok(())
+    }
+
+    /// The signed checkpoint; nothing when there is none that could be followed.
+    fn head(
+        &self,
+        before: &Year,
+        report: &mut Report,
+    ) -> Result<Option<(Vec<u8>, Checkpoint)>, Failure> {
+        let Some(note) = self.log.get("checkpoint")? else {
+            if before.checkpoints.is_empty() {
+                let what = format!("there is no log of {}", self.log.year);
+                let advice = "check the force and the year";
+                return Err(Failure::new(Kind::Unreachable, what, advice));
+            }
+            let what = "it was there before, and is gone";
+            report.found("missing-log", self.place(""), what);
+            return Ok(None);
+        };
+        match Checkpoint::open(&note, &self.key) {
+            Ok(head) => Ok(Some((note, head))),
+            Err(why) => {
+                report.found("bad-checkpoint", self.place("checkpoint"), why.to_string());
+                Ok(None)
+            }
+        }
     }
 
     fn place(&self, name: &str) -> String {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::folder::{self, Known, Times};
 use super::frame;
 use super::index::Stop;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Log};
 use super::statistics::{Noise, first_text};
 use crate::checkpoint::Checkpoint;
 use crate::directory::{date, is_force};
@@ -194,38 +194,21 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
                 continue;
             }
         };
-        let log = ledger.logs.get(&(force.clone(), year));
-        let size = log.map_or(0, |log| log.tree.size());
-        let root = log.and_then(|log| log.heads.get(&head.size));
         if is_next {
             // The epoch that it is of may not have been written.
+            let log = ledger.logs.get(&(force, year));
+            let root = log.and_then(|log| log.heads.get(&head.size));
             if root.is_some_and(|root| *root != head.root) {
-                report.found(
-                    "fork",
-                    &place,
-                    "it is of another tree than the value log has",
-                );
+                report.found("fork", &place, OTHER_TREE);
             }
             continue;
         }
-        if head.size > size || log.is_none() {
-            let what = format!(
-                "{} leaves were published, and the value log has {size}: it was set back or cut",
-                head.size
-            );
-            report.found("rolled-back", &place, what);
-        } else if root != Some(&head.root) {
-            report.found(
-                "fork",
-                &place,
-                "it is of another tree than the value log has",
-            );
-        } else if head.size < size {
-            report.notice(format!(
-                "{place} is behind the value log by {} leaves",
-                size - head.size
-            ));
-        }
+        compare(
+            &place,
+            &head,
+            ledger.logs.get(&(force.clone(), year)),
+            report,
+        );
         seen.insert((force, year), ());
     }
     for ((force, year), log) in &ledger.logs {
@@ -235,6 +218,28 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
         }
     }
     Ok(())
+}
+
+const OTHER_TREE: &str = "it is of another tree than the value log has";
+
+/// Compares what was published with what the value log has.
+fn compare(place: &str, head: &Checkpoint, log: Option<&Log>, report: &mut Report) {
+    let size = log.map_or(0, |log| log.tree.size());
+    let root = log.and_then(|log| log.heads.get(&head.size));
+    if head.size > size || log.is_none() {
+        let what = format!(
+            "{} leaves were published, and the value log has {size}: it was set back or cut",
+            head.size
+        );
+        report.found("rolled-back", place, what);
+    } else if root != Some(&head.root) {
+        report.found("fork", place, OTHER_TREE);
+    } else if head.size < size {
+        let behind = size - head.size;
+        report.notice(format!(
+            "{place} is behind the value log by {behind} leaves"
+        ));
+    }
 }
 
 /// `{force}-{year}.checkpoint`, or the one beside it while that is replaced.
@@ -293,22 +298,24 @@ pub(super) fn drafts(
         for (name, path) in folder::list(&path, &shown, &known, report)? {
             count += 1;
             let place = format!("{shown}/{name}");
-            let bytes = read_draft(&path)?;
-            match envelope::check_envelope(&bytes) {
-                Ok(sealed) if bytes.len() == envelope::DRAFT_SIZE_BYTES => {
-                    if let Some(at) = noise.look(sealed) {
-                        let at = at + envelope::HEADER_SIZE_BYTES;
-                        let what =
-                            format!("from byte {at} on are 512 bytes that are no ciphertext");
-                        report.found("plaintext", &place, what);
-                    }
-                }
-                Ok(_) => report.found("not-a-draft", &place, "it is larger than a draft"),
-                Err(why) => report.found("not-a-draft", &place, why.to_string()),
-            }
+            draft(&place, &read_draft(&path)?, noise, report);
         }
     }
     Ok(count)
+}
+
+fn draft(place: &str, bytes: &[u8], noise: &mut Noise, report: &mut Report) {
+    match envelope::check_envelope(bytes) {
+        Ok(sealed) if bytes.len() == envelope::DRAFT_SIZE_BYTES => {
+            if let Some(at) = noise.look(sealed) {
+                let at = at + envelope::HEADER_SIZE_BYTES;
+                let what = format!("from byte {at} on are 512 bytes that are no ciphertext");
+                report.found("plaintext", place, what);
+            }
+        }
+        Ok(_) => report.found("not-a-draft", place, "it is larger than a draft"),
+        Err(why) => report.found("not-a-draft", place, why.to_string()),
+    }
 }
 
 /// A draft, or the beginning of what is too large for one.
