@@ -76,6 +76,17 @@ pub(crate) fn page(number: u64) -> (Vec<u8>, [u8; 66]) {
     (page, leaf)
 }
 
+/// A page that ends with words instead of a checkpoint.
+pub(crate) fn page_that_says(words: &[u8]) -> Vec<u8> {
+    shaped_page(1, words)
+}
+
+pub(crate) fn tombstone() -> [u8; 66] {
+    let mut leaf = [6; 66];
+    leaf[0] = 1;
+    leaf
+}
+
 pub(crate) fn page_leaf(page: &[u8]) -> [u8; 66] {
     let page = Page::parse(page).unwrap();
     let mut leaf = [0; 66];

@@ -6,7 +6,9 @@ use hafan_tlog::Signer;
 use jiff::ToSpan as _;
 
 use crate::made::{change, flip, log_key, write};
-use crate::made_store::{MadeEpoch, MadeStore, leaf, page, page_leaf, sent};
+use crate::made_store::{
+    MadeEpoch, MadeStore, leaf, page, page_leaf, page_that_says, sent, tombstone,
+};
 use crate::{Said, audit, text};
 
 fn looked(store: &MadeStore) -> Said {
@@ -27,12 +29,6 @@ fn sound(store: &mut MadeStore) {
         store.epoch(&MadeEpoch::of(seed, &[]));
     }
     store.intake(&[sent(3).submission]);
-}
-
-fn tombstone() -> [u8; 66] {
-    let mut leaf = [6; 66];
-    leaf[0] = 1;
-    leaf
 }
 
 /// A submission whose ciphertext was changed before its digest was taken.
@@ -234,12 +230,8 @@ const FAULTS: &[Fault] = &[
     (
         "words where a page says what the officers saw",
         |store| {
-            let (mut bytes, _) = page(1);
-            let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
-            bytes[end + 1..end + 11].copy_from_slice(b"she said\nx");
-            bytes[end + 10] = b'\n';
             store.begin();
-            store.page(&bytes);
+            store.page(&page_that_says(b"she said\n"));
         },
         "not-a-page segments/000000.log byte",
     ),
