@@ -5,13 +5,16 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hafan::store::{Store, StoreConfig};
 use hafan_tests::{TestServer, reports::shaped};
 use tempfile::TempDir;
 use xtask::demo::Settings;
 use xtask::process::run;
 
-use crate::made::{change, write};
-use crate::made_store::{midnight, private, set_time, settle};
+use crate::made::{LOG_NAME, change, log_key, write};
+use crate::made_store::{
+    MadeEpoch, MadeStore, leaf, midnight, page, private, sent, set_time, settle,
+};
 use crate::{Said, audit, text};
 
 /// What a server left that took reports of two classes, closed epochs, and was stopped.
@@ -442,4 +445,57 @@ fn a_store_whose_server_was_killed_holds() {
     assert_eq!(said.code, Some(0), "{}", said.text);
     let json: serde_json::Value = serde_json::from_str(&said.text).unwrap();
     assert_eq!(json["looked_at"]["submissions"], "1");
+}
+
+#[test]
+fn the_index_that_a_server_makes_of_pages_holds_and_each_of_its_rows_is_compared() {
+    let mut made = MadeStore::new();
+    let submission = sent(1).submission;
+    let (page, page_leaf) = page(1);
+    made.begin();
+    made.intake(std::slice::from_ref(&submission));
+    made.page(&page);
+    made.epoch(&MadeEpoch::of(1, &[leaf(&submission), page_leaf]));
+    made.page(&crate::made_store::page(2).0);
+    made.write();
+    let config = StoreConfig {
+        store_dir: made.path("store"),
+        pinned_dir: made.path("pinned"),
+        intake_batch: Duration::ZERO,
+        free_bytes_min: 0,
+        segment_size_bytes: 64 << 20,
+        leaves_per_epoch: 8,
+        log_name: LOG_NAME.to_owned(),
+        forces: vec!["btp".parse().unwrap()],
+    };
+    let store = Store::open(&config, &log_key(7).verifier(), &|_| {}).unwrap();
+    store.shutdown();
+    drop(store);
+    settle(&made.path("store"));
+    let look = || audit(&["store", "--config", text(&made.path("config.toml"))]);
+    look().holds();
+    let index = made.path("store/index");
+    for (letter, wanted) in [
+        (b'R', "wrong-row"),
+        (b'Q', "wrong-row"),
+        (b'A', "wrong-row"),
+    ] {
+        let db = sled::Config::new().path(&index).segment_size(2 << 20);
+        let db = db.flush_every_ms(None).open().unwrap();
+        let (key, value) = db.scan_prefix([letter]).next().unwrap().unwrap();
+        let mut changed = value.to_vec();
+        *changed.last_mut().unwrap() ^= 1;
+        db.insert(&key, changed).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        settle(&index);
+        look().finds(wanted);
+        let db = sled::Config::new().path(&index).segment_size(2 << 20);
+        let db = db.flush_every_ms(None).open().unwrap();
+        db.insert(&key, value).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        settle(&index);
+    }
+    look().holds();
 }

@@ -14,9 +14,10 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::{self, Known as Allowed, Times};
-use super::ledger::{Ledger, Log};
+use super::ledger::{Known, Ledger, Log};
 use super::statistics::first_text;
 use crate::directory::is_force;
+use crate::entry::Kind;
 use crate::failure::Failure;
 use crate::report::Report;
 
@@ -35,9 +36,12 @@ const CHUNK_SIZE_BYTES: usize = 1 << 20;
 type Check = fn(&Ledger<'_>, &str, &[u8], &[u8]) -> Option<&'static str>;
 
 /// Every kind of row that there is: its letter, what it is, and how it is checked. A new one is one line.
-const ROWS: [(u8, &str, Check); 5] = [
+const ROWS: [(u8, &str, Check); 8] = [
     (b'D', "where a submission is", check_place),
     (b'L', "which leaf a submission is", check_leaf),
+    (b'R', "where a page of answers is", check_page),
+    (b'Q', "which leaf a page of answers is", check_page_leaf),
+    (b'A', "which page of answers a leaf is", check_leaf_page),
     (b'T', "a tile", check_tile),
     (b'P', "an epoch", check_epoch),
     (b'S', "the head of a log", check_head),
@@ -189,10 +193,14 @@ fn compare(ledger: &Ledger<'_>, counts: &BTreeMap<u8, u64>, stop: Stop, report: 
         return;
     }
     let sum = |of: fn(&Log) -> usize| ledger.logs.values().map(of).sum();
-    let leaves = ledger.held.values().filter(|known| known.leaf.is_some());
+    let held = |kind| ledger.held.values().filter(move |known| known.kind == kind);
+    let leaves = |kind| held(kind).filter(|known| known.leaf.is_some()).count();
     let wanted = [
-        (b'D', ledger.held.len()),
-        (b'L', leaves.count()),
+        (b'D', held(Kind::Drop).count()),
+        (b'L', leaves(Kind::Drop)),
+        (b'R', held(Kind::Page).count()),
+        (b'Q', leaves(Kind::Page)),
+        (b'A', leaves(Kind::Page)),
         (b'T', sum(|log| log.tiles.len())),
         (b'P', sum(|log| log.epochs.len())),
         (b'S', ledger.logs.len()),
@@ -218,29 +226,81 @@ fn agree(is_so: bool) -> Option<&'static str> {
 }
 
 fn check_place(ledger: &Ledger<'_>, force: &str, key: &[u8], value: &[u8]) -> Option<&'static str> {
-    let (Ok(h), Ok(value)) = (<[u8; 32]>::try_from(key), <[u8; 48]>::try_from(value)) else {
+    match held(ledger, force, key, Kind::Drop) {
+        Err(why) => why,
+        Ok(known) => agree(value == place_of(known)),
+    }
+}
+
+/// What is held under this `h`, when it is of this kind; or what is wrong with the row.
+fn held<'a>(
+    ledger: &'a Ledger<'_>,
+    force: &str,
+    h: &[u8],
+    kind: Kind,
+) -> Result<&'a Known, Option<&'static str>> {
+    let h = <[u8; 32]>::try_from(h).map_err(|_| SHAPE)?;
+    let known = ledger.held.get(&(force.to_owned(), h));
+    known.filter(|known| known.kind == kind).ok_or(STRAY)
+}
+
+/// Segment, byte, size and `t`: 48 bytes.
+fn place_of(known: &Known) -> Vec<u8> {
+    let size = u32::try_from(known.size).unwrap_or(u32::MAX).to_be_bytes();
+    let segment = known.segment.to_be_bytes();
+    [&segment[..], &known.offset.to_be_bytes(), &size, &known.t].concat()
+}
+
+/// The place of a page, and its index part, whose digest is the `t` of its leaf.
+fn check_page(ledger: &Ledger<'_>, force: &str, key: &[u8], value: &[u8]) -> Option<&'static str> {
+    let known = match held(ledger, force, key, Kind::Page) {
+        Err(why) => return why,
+        Ok(known) => known,
+    };
+    let Some((place, part)) = value.split_at_checked(48) else {
         return SHAPE;
     };
-    let Some(known) = ledger.held.get(&(force.to_owned(), h)) else {
-        return STRAY;
-    };
-    let Ok(size) = u32::try_from(known.size) else {
-        return SHAPE;
-    };
-    let (segment, size) = (known.segment.to_be_bytes(), size.to_be_bytes());
-    let wanted = [&segment[..], &known.offset.to_be_bytes(), &size, &known.t].concat();
-    agree(value == *wanted)
+    let digest = Sha256::new()
+        .chain_update(b"hafan/reply-index/v1\0")
+        .chain_update(part)
+        .finalize();
+    agree(place == place_of(known) && digest.as_slice() == known.t)
 }
 
 fn check_leaf(ledger: &Ledger<'_>, force: &str, key: &[u8], value: &[u8]) -> Option<&'static str> {
-    let Ok(h) = <[u8; 32]>::try_from(key) else {
-        return SHAPE;
-    };
-    let known = ledger.held.get(&(force.to_owned(), h));
-    let Some((year, index)) = known.and_then(|known| known.leaf) else {
-        return STRAY;
-    };
-    agree(value == [year.to_be_bytes().as_slice(), &index.to_be_bytes()].concat())
+    check_leaf_of(held(ledger, force, key, Kind::Drop), value)
+}
+
+fn check_page_leaf(
+    ledger: &Ledger<'_>,
+    force: &str,
+    key: &[u8],
+    value: &[u8],
+) -> Option<&'static str> {
+    check_leaf_of(held(ledger, force, key, Kind::Page), value)
+}
+
+fn check_leaf_of(
+    known: Result<&Known, Option<&'static str>>,
+    value: &[u8],
+) -> Option<&'static str> {
+    match known.map(|known| known.leaf) {
+        Err(why) => why,
+        Ok(None) => STRAY,
+        Ok(Some((year, index))) => {
+            agree(value == [year.to_be_bytes().as_slice(), &index.to_be_bytes()].concat())
+        }
+    }
+}
+
+/// The other way about: the key is year and leaf, the value the `h` of the page.
+fn check_leaf_page(
+    ledger: &Ledger<'_>,
+    force: &str,
+    key: &[u8],
+    value: &[u8],
+) -> Option<&'static str> {
+    check_leaf_of(held(ledger, force, value, Kind::Page), key)
 }
 
 /// The log of a key that goes on with its year, and what follows that.

@@ -25,7 +25,7 @@ pub(super) struct Known {
     pub(super) offset: u64,
     pub(super) size: u64,
     pub(super) t: [u8; 32],
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Year and index.
     pub(super) leaf: Option<(u16, u64)>,
 }
