@@ -227,7 +227,12 @@ fn a_vault_without_a_key_for_answers_works_and_says_how_one_is_made() {
         2,
         "no key that answers are signed with",
     );
-    office.ok(&by("officer-1", &EXPORT));
+    // Each page ends with what the officers saw, signed: without a key there is none.
+    office.fails(
+        &by("officer-1", &EXPORT),
+        2,
+        "no key that answers are signed with",
+    );
     office.ok(&new_key("next"));
     // Now both people are told, and the one whose report was read before is told so by the next reading.
     let told = office.ok(&reply("officer-1", &hs[0], "answer.txt"));
