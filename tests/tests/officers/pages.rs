@@ -16,6 +16,9 @@ use crate::small_disk::Small;
 #[test]
 fn there_is_a_page_with_nothing_to_tell_and_what_comes_later_goes_on_counting() {
     let office = office();
+    // Before anything was verified there is nothing that a page could end with.
+    office.fails(&by("officer-1", &EXPORT), 2, "nothing was imported");
+    office.bring(&[]);
     let told = office.ok(&by("officer-1", &EXPORT));
     assert!(told.contains("1 page with 0 messages"), "{told}");
     let first = pages(&office).remove(0);
@@ -161,6 +164,9 @@ fn killed_at(office: &Office, args: &[&str], call: &str, number: u32) -> bool {
 #[test]
 fn pages_among_the_leaves_are_counted_and_one_that_is_not_ours_is_named() {
     let (office, other) = (office(), office());
+    for either in [&office, &other] {
+        either.bring(&[]);
+    }
     office.ok(&by("officer-1", &EXPORT));
     other.ok(&by("officer-1", &EXPORT));
     let (ours, theirs) = (pages(&office).remove(0), pages(&other).remove(0));
@@ -170,7 +176,7 @@ fn pages_among_the_leaves_are_counted_and_one_that_is_not_ours_is_named() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     for wanted in [
         "1 report, 1 page of answers, 5 decoys, 0 not whole",
-        "NOT OURS leaf 2: a page of answers that this vault did not make",
+        "NOT OURS leaf 10: a page of answers that this vault did not make",
         "No report is missing",
     ] {
         assert!(told.contains(wanted), "{wanted}: {told}");
