@@ -12,7 +12,7 @@ declare module "virtual:questions" {
   export default questions;
 }
 declare module "virtual:words" {
-  /** 7,402 words, as build/content.mjs packs them. */
+  /** 7,352 words, as build/content.mjs packs them. */
   const words: string;
   export default words;
 }

@@ -4,7 +4,7 @@
 
 import list from "virtual:words";
 
-/** Eight of 7,402 are 102.8 bits: enough, though what the log shows of them can be guessed at without asking anybody. */
+/** Eight of 7,352 are 102.8 bits: enough, though what the log shows of them can be guessed at without asking anybody. */
 export const WORDS = 8;
 
 const all = unpacked(list);

@@ -24,7 +24,7 @@ test("eight words of the list, from the whole of it", () => {
     for (const word of words) seen.add(word);
   }
   assert.ok([...seen].every((word) => list.includes(word)));
-  // 16,000 draws of 7,402: about 6,550 different ones are expected, and 500 fewer never come.
+  // 16,000 draws of 7,352: about 6,550 different ones are expected, and 500 fewer never come.
   assert.ok(seen.size > 6_100, `${seen.size} different words`);
 });
 

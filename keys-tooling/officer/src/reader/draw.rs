@@ -336,20 +336,27 @@ fn entry_line(entry: &list::Row, is_chosen: bool, is_open: bool, columns: usize)
     let about = match &entry.content {
         Ok(content) => {
             let flags = content.flags.join(", ");
-            let mut alert = if flags.is_empty() {
+            let alert = if flags.is_empty() {
                 String::new()
             } else {
                 format!("!! {flags}  ")
             };
-            alert.push_str(&entry.adds_to_words().unwrap_or_default());
-            let alert = alert.trim_end();
+            let adds_to = entry.adds_to_words();
             if columns >= COLUMNS_OF_ALL_FACTS {
+                // The route says already that it adds to something.
+                let to = entry.adds_to.as_ref().map(|to| format!("to {to}"));
+                let about = format!("{alert}{}", to.or(adds_to).unwrap_or_default());
                 format!(
-                    "{}  {:<8}  {:<4}  {alert}",
-                    content.week, content.route, content.language
+                    "{}  {:<8}  {:<4}  {}",
+                    content.week,
+                    content.route,
+                    content.language,
+                    about.trim_end()
                 )
             } else {
-                alert.to_owned()
+                // It stands below what it adds to; a whole reference more has no room.
+                let adds = if adds_to.is_some() { "adds  " } else { "" };
+                format!("{adds}{alert}").trim_end().to_owned()
             }
         }
         Err(why) => format!("NOT OPENED: {why}"),

@@ -137,10 +137,14 @@ fn the_list_says_what_an_addition_adds_to() {
         content.adds_to = Some("AAAAAAAAAAAAAAAAAAAAAA".to_owned());
     }
     app.unlocked(vec![entry(0, &[]), added]);
-    both(&mut app, "!! danger adds to");
+    let narrow = shown(&mut app, 40, 12);
+    assert!(
+        narrow.contains("3f2a-91bc-77d1  new    adds  !! danger"),
+        "{narrow}"
+    );
     let screen = shown(&mut app, 80, 24);
     assert!(
-        screen.contains("addition  cy    !! danger  adds to 3f2a-91bc-77d0"),
+        screen.contains("addition  cy    !! danger  to 3f2a-91bc-77d0"),
         "{screen}"
     );
 }
