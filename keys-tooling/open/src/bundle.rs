@@ -252,7 +252,7 @@ impl<R> VerifiedBundle<R> {
         &self.again
     }
 
-    /// The new leaves that are neither decoys nor have a submission that matches, in order.
+    /// The new leaves that are neither decoys, nor have a submission that matches, nor are pages that this vault made, in order.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings

@@ -21,6 +21,7 @@ mod read;
 pub mod replies;
 pub mod router;
 pub mod sequencer;
+mod signals;
 pub mod site;
 pub mod start;
 pub mod store;

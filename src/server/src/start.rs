@@ -12,7 +12,6 @@ use hafan_tlog::Signer;
 use http::HeaderValue;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -27,6 +26,7 @@ use crate::limits::DRAIN_TIME_MAX;
 use crate::process::{ProcessError, raise_descriptors};
 use crate::router::{self, App};
 use crate::sequencer;
+use crate::signals::Signals;
 use crate::site::{Site, SiteError};
 use crate::store::{CreateError, EpochError, OpenError, OpenProgress, Store};
 use crate::telemetry::{Event, log};
@@ -532,42 +532,6 @@ fn announce(what: &str, listen: &Listen, listener: &Listener) -> Result<(), Star
     writeln!(stdout, "{what} {place}")
         .and_then(|()| stdout.flush())
         .map_err(StartError::Runtime)
-}
-
-/// The signals that the server hears.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for SIGTERM or SIGINT; each SIGHUP on the way reads the directories again.
-    async fn stop(&mut self, directories: &Directories) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    let refused = directories.read_again(clock::today());
-                    for (force, error) in &refused {
-                        log(&Event::DirectoryRefused { force, why: error.to_string() });
-                    }
-                    if refused.is_empty() {
-                        log(&Event::DirectoriesRead);
-                    }
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
