@@ -12,6 +12,7 @@ const HERS = "abacus abdomen zoom zone yo-yo t-shirt wrinkly drop-down";
 const WRONG = "zone zone zone zone zone zone zone zone";
 const YEAR = new Date().getUTCFullYear();
 const SIZE = 600;
+const HELD = { en: "Your report is held", cy: "Mae eich adroddiad yn cael ei gadw" };
 const NAME = { en: "British Transport Police", cy: "Heddlu Trafnidiaeth Prydain" };
 const { wayOf } = await load("way.ts");
 const [hers, strangers] = [await wayOf(HERS, "btp"), await wayOf(WRONG, "btp")];
@@ -166,11 +167,23 @@ for (const lang of ["en", "cy"]) {
       assert.equal(shownTexts.includes("another"), fault === "conflict");
       assert.equal((await texts(page, "#states li")).length, 1, `${fault} hides the receipt`);
       const isHarmless = fault === "replayed";
-      assert.equal(await page.getByTestId("found").locator("[data-tell]").isVisible(), !isHarmless, fault);
+      assert.equal(await page.locator("[data-tell]:visible").count(), isHarmless ? 0 : 1, fault);
+      const isFork = fault === "fork";
+      assert.equal(await page.locator("#found-checked").isVisible(), !isFork, "of another list nothing is promised");
+      const held = [await page.locator("#found-title").innerText(), ...(await texts(page, "#states p:first-child"))];
+      assert.equal(held.includes(HELD[lang]), !isFork, held.join());
       if (fault === "forged" || fault === "replayed") await everyWidth(page, fault);
       await press(page, "back");
     }
     assert.equal(said.size, Object.keys(cases).length);
+
+    // Words that find nothing in another list than the force's: hers may be in theirs.
+    publish(new Map(cases.fork[0]), { sent: {} });
+    await look(page, WRONG, "none");
+    assert.deepEqual(await faultsOf(page), ["fork"]);
+    assert.ok((await page.locator("#none-text").innerText()).includes(NAME[lang]));
+    await everyWidth(page, "nothing found in another list");
+    await press(page, "back");
 
     // A line that drops is not the force's fault: the page offers to look again.
     publish(new Map([[20, pageWith(good)]]), { change: (log) => log.set(at("page/20"), "cut") });

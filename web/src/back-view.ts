@@ -22,6 +22,8 @@ export const NOTHING: Found = {
 
 /** What there is to say besides the faults themselves: messages that are counted, and not here. */
 type Told = MailFault | "before" | "gap";
+/** What is wrong with the list itself; the others are about the answers. */
+const ABOUT_LIST: readonly Told[] = ["unseen", "stale", "fork"];
 /** What nobody needs to be told of. */
 const HARMLESS: readonly Told[] = ["line", "replayed", "before"];
 
@@ -34,13 +36,21 @@ export function showFound(language: Language, force: Force, found: Found): void 
     number: String(places.length),
     hours: String(force.collected_every_hours),
   };
+  // Of a list that is not the force's own nothing is promised.
+  const isFork = mail.faults.includes("fork");
   const answers = mail.messages.filter((message) => message.state === "replied");
-  byId("found-title").textContent = text(language, isOlder ? "back.found_older" : "back.found");
-  const key = isOlder ? "back.found_older_text" : places.length === 1 ? "back.found_one" : "back.found_more";
-  byId("found-text").textContent = text(language, key, holes);
+  const [title, words] = isOlder
+    ? ["back.found_older", "back.found_older_text"]
+    : isFork
+      ? ["back.found_fork", "back.found_fork_text"]
+      : ["back.found", places.length === 1 ? "back.found_one" : "back.found_more"];
+  byId("found-title").textContent = text(language, title);
+  byId("found-text").textContent = text(language, words, holes);
+  byId("none-text").textContent = text(language, isFork ? "back.none_fork" : "back.none_text", holes);
   byId("found-answers").hidden = answers.length === 0;
   byId("found-answers").textContent = text(language, "back.found_answers", { number: String(answers.length) });
-  for (const id of ["found-checked", "found-places"]) byId(id).hidden = isOlder;
+  byId("found-checked").hidden = isOlder || isFork;
+  byId("found-places").hidden = isOlder;
   const { seen_on } = mail;
   byId("found-seen").hidden = isOlder || seen_on === null;
   byId("found-seen").textContent =
@@ -49,7 +59,7 @@ export function showFound(language: Language, force: Force, found: Found): void 
     "places",
     places.map((place) => placeLine(language, place)),
   );
-  showStates(language, force, places, mail.messages);
+  showStates(language, force, found, isFork ? "back.state_fork" : "back.state_held");
   byId("answers").replaceChildren(...answers.map((answer, at) => article(language, force, answer, at + 1)));
   byId("answers-none").hidden = answers.length > 0;
   byId("answers-expect").textContent = text(language, "back.answers_expect", holes);
@@ -62,12 +72,12 @@ function placeLine(language: Language, { year, index }: Place): string {
 }
 
 /** Each thing that was sent, in the order of the log, and then what messages are about that the log did not show. */
-function showStates(language: Language, force: Force, places: readonly Place[], messages: readonly Message[]): void {
+function showStates(language: Language, force: Force, { places, mail: { messages } }: Found, held: string): void {
   const known = new Set(places.map(({ h }) => h));
   const others = new Set(messages.map(({ report }) => report).filter((report) => !known.has(report)));
   const items = [...places.map(({ h }) => h), ...others].map((report) => {
     const told = messages.filter((message) => message.report === report);
-    const lines = [text(language, known.has(report) ? "back.state_held" : "back.state_older")];
+    const lines = [text(language, known.has(report) ? held : "back.state_older")];
     if (told.length === 0) lines.push(text(language, "back.state_waiting", { force: force.name[language] }));
     for (const state of ["collected", "read", "replied"] as const) {
       const last = told.filter((message) => message.state === state).at(-1);
@@ -111,9 +121,11 @@ function article(
 
 /** In both sections: with words that find nothing a page can be missing too. */
 function showFaults(language: Language, force: Force, { mail, span }: Found): void {
-  const told: Told[] = [...mail.faults, ...gapOf(mail, span)];
+  const all: Told[] = [...mail.faults, ...gapOf(mail, span)];
   const holes = { force: force.name[language] };
   for (const block of document.querySelectorAll<HTMLElement>("[data-faults]")) {
+    const isList = block.dataset["faults"] === "list";
+    const told = all.filter((fault) => ABOUT_LIST.includes(fault) === isList);
     block.hidden = told.length === 0;
     const items = told.map((fault) => {
       const item = element("li", "");

@@ -19,9 +19,9 @@ export type Witness = {
   readonly today: string;
 };
 
-/** `on`: the day on which they saw the log that is shown here. */
+/** `on`: the day on which they saw the log that is shown here; null when they saw one that was not looked through. */
 export type Seen =
-  | { readonly kind: "same"; readonly on: string }
+  | { readonly kind: "same"; readonly on: string | null }
   /** Nobody of the force cosigned what stands there. */
   | { readonly kind: "unseen" }
   /** What they saw is older than their rhythm: this may be an old log. */
@@ -45,7 +45,10 @@ export async function compare(get: Get, note: Uint8Array, witness: Witness): Pro
     // A log of a year that was not looked through cannot be compared; its date can.
     if (read !== undefined && !isSame(await rootAt(get, read, seen.size), seen.root)) return { kind: "fork" };
     if (Date.parse(today) / 1000 - cosigned.time_s > STALE_DAYS * DAY_S) return { kind: "stale" };
-    return { kind: "same", on: new Date(cosigned.time_s * 1000).toISOString().slice(0, 10) };
+    return {
+      kind: "same",
+      on: read === undefined ? null : new Date(cosigned.time_s * 1000).toISOString().slice(0, 10),
+    };
   } catch (error) {
     if (error instanceof Altered) return { kind: "fork" };
     if (error instanceof Forged || error instanceof TypeError || error instanceof DOMException)
