@@ -3,7 +3,7 @@
 //!
 //! A test includes this file with `#[path = "../oracles/mod.rs"] mod oracles;`. When a tool is
 //! missing it fails and says what to install; it never passes over. It needs the package index once,
-//! for the Python package.
+//! for the Python packages.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

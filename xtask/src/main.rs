@@ -40,7 +40,7 @@ Examples:
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
-  cargo xtask bench                 all four
+  cargo xtask bench                 all six
   cargo xtask bench intake --json   one, a line of JSON a figure";
 
 const SITE_EXAMPLES: &str = "\

@@ -14,7 +14,7 @@ use hafan_export::text;
 /// What the narrowest usual terminal shows.
 const COLUMNS: usize = 80;
 
-/// The kind of a failure: the exit codes of interface.md.
+/// The kind of a failure: the exit codes of docs/ARCHITECTURE.md section 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// 1: the answer is no.

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The kind of a failure: the exit codes of interface.md.
+/// The kind of a failure: the exit codes of docs/ARCHITECTURE.md section 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// 1: the answer is no: something did not verify.

@@ -82,7 +82,7 @@ pub struct Config {
     pub log_name: String,
 
     /// File of the key that signs the logs, made by `hafan init`, mode 0600. No default.
-    /// Who reads it can sign a false log, which witnesses and the officers' last checkpoint expose; it opens no report.
+    /// Who reads it can sign a false log, which auditors and the officers' last checkpoint expose; it opens no report.
     pub log_key_path: PathBuf,
 
     /// Folder of the value log and its index, made by `hafan init`. No default.

@@ -36,7 +36,7 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         log_name: String,
     },
-    /// Makes the store, the folder of its pins and, when it is missing, the log key; prints the verification key
+    /// Makes the store, the folders of its pins and of drafts and, when it is missing, the log key; prints the verification key
     Init {
         /// The configuration
         #[arg(long, value_name = "FILE")]
