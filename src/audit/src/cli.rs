@@ -22,7 +22,7 @@ const LOG: &str = "Examples:
   hafan-audit log --dir mirror --force btp --root root.vkey
   hafan-audit log --dir one-log --log-key log.vkey --force btp --leaves 8
 
-Reads every entry and every tile of every year, derives all tiles anew from the entries, and compares the tree with the signed checkpoint and with each checkpoint that was kept. With --state it keeps what it saw, finds a log that was rewritten or rolled back since, and goes on where an interrupted run ended. A run with a finding leaves the state as it was.";
+Reads every entry and every tile of every year, derives all tiles anew from the entries, and compares the tree with the signed checkpoint and with each checkpoint that was kept. With --state it keeps what it saw, finds a log that was rewritten or rolled back since, and goes on where an interrupted run ended, or at the kept checkpoint if that is before. A run with a finding leaves the state as it was.";
 
 #[derive(Parser)]
 #[command(name = "hafan-audit", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
@@ -156,7 +156,7 @@ pub(crate) struct LogArgs {
     /// Read only what came since the kept checkpoint.
     #[arg(long, requires = "state")]
     pub(crate) new_only: bool,
-    /// Take a beat that was changed, because that was announced.
+    /// Take a beat that was changed, because that was announced: what grew since the last look is not compared with it.
     #[arg(long, requires = "state")]
     pub(crate) accept_beat: bool,
     /// Allow plain HTTP to another machine than this one.

@@ -23,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time without a byte of the body.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest time for the whole body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Whether plain HTTP to other machines is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +184,8 @@ impl Client {
         if busy {
             return Err(TryError::Again(self.answered(path, head.status)));
         }
-        let body = read_body(body, size_max).await.map_err(|cut| match cut {
+        let body = tokio::time::timeout(BODY_TIMEOUT, read_body(body, size_max)).await;
+        let body = body.unwrap_or(Err(Cut::Line)).map_err(|cut| match cut {
             Cut::Line => TryError::Again(self.unreachable()),
             Cut::TooLong => {
                 let what = format!("the answer to {path} is over {size_max} bytes");

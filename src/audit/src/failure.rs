@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// The exit codes of interface.md that stand for no answer.
+/// The exit codes of docs/ARCHITECTURE.md section 6 that stand for no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 2: usage or configuration.

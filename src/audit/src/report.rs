@@ -29,6 +29,8 @@ pub struct Report {
     pub more: u64,
     /// What honest use can leave, for a person to judge.
     pub notices: Vec<String>,
+    /// Notices beyond those that are kept.
+    pub more_notices: u64,
     /// What was looked at: a thing and how much of it.
     pub looked_at: Vec<(&'static str, String)>,
     /// What this command cannot prove.
@@ -45,6 +47,23 @@ impl Report {
             unproven,
             ..Self::default()
         }
+    }
+
+    /// Looks, and gives what was found, also when it ended early; only when nothing was found before is that a failure.
+    ///
+    /// # Errors
+    /// It ended early, and nothing was found.
+    pub fn of(
+        unproven: &'static [&'static str],
+        look: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
+        let mut report = Self::new(unproven);
+        match look(&mut report) {
+            Err(failure) if report.is_clean() => return Err(failure),
+            Err(failure) => report.unfinished(&failure),
+            Ok(()) => {}
+        }
+        Ok(report)
     }
 
     /// Notes a finding.
@@ -66,19 +85,24 @@ impl Report {
             self.found(finding.name, finding.place, finding.what);
         }
         self.more += other.more;
-        self.notices.extend(other.notices);
+        for notice in other.notices {
+            self.notice(notice);
+        }
+        self.more_notices += other.more_notices;
     }
 
     /// Notes what a person should judge.
     pub fn notice(&mut self, what: impl AsRef<str>) {
         if self.notices.len() < FINDINGS_MAX {
             self.notices.push(shown(what.as_ref()));
+        } else {
+            self.more_notices += 1;
         }
     }
 
     /// Says what was looked at.
     pub fn looked_at(&mut self, what: &'static str, much: impl Into<String>) {
-        self.looked_at.push((what, much.into()));
+        self.looked_at.push((what, shown(&much.into())));
     }
 
     /// Notes that not everything could be looked at.
@@ -123,6 +147,12 @@ impl Report {
         for notice in &self.notices {
             push(&mut text, format_args!("notice: {notice}"));
         }
+        if self.more_notices > 0 {
+            push(
+                &mut text,
+                format_args!("notice: and {} more", self.more_notices),
+            );
+        }
         for (what, much) in &self.looked_at {
             push(&mut text, format_args!("looked at {what}: {much}"));
         }
@@ -153,10 +183,11 @@ impl Report {
             .iter()
             .map(|found| json!({"name": found.name, "place": found.place, "what": found.what}))
             .collect();
-        let looked_at: serde_json::Map<String, Value> = self
+        // A list: two logs have two checkpoints.
+        let looked_at: Vec<Value> = self
             .looked_at
             .iter()
-            .map(|(what, much)| ((*what).to_owned(), json!(much)))
+            .map(|(what, much)| json!({"what": what, "much": much}))
             .collect();
         let verdict = match (self.count(), &self.unfinished) {
             (0, None) => "holds",
@@ -165,7 +196,7 @@ impl Report {
         };
         let document = json!({
             "command": verb, "verdict": verdict, "findings": findings, "more_findings": self.more,
-            "notices": self.notices, "looked_at": looked_at, "cannot_be_proven": self.unproven,
+            "notices": self.notices, "more_notices": self.more_notices, "looked_at": looked_at, "cannot_be_proven": self.unproven,
             "unfinished": self.unfinished,
         });
         format!("{document}\n")
@@ -219,6 +250,26 @@ mod tests {
             report
                 .as_text()
                 .starts_with("FINDING stray-file core: is not known\n")
+        );
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_counted_and_of_two_logs_both_are_told() {
+        let mut report = Report::new(&[]);
+        let mut other = Report::new(&[]);
+        for number in 0..1_001 {
+            other.notice(number.to_string());
+        }
+        report.notice("first");
+        report.absorb(other);
+        report.looked_at("log", "2026");
+        report.looked_at("log", "2027");
+        assert!(report.as_text().contains("notice: and 2 more\n"));
+        let json: Value = serde_json::from_str(&report.as_json("log")).unwrap();
+        assert_eq!(json["more_notices"], 2);
+        assert_eq!(
+            json["looked_at"],
+            json!([{"what": "log", "much": "2026"}, {"what": "log", "much": "2027"}])
         );
     }
 }

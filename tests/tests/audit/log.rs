@@ -92,8 +92,49 @@ const FAULTS: &[Fault] = &[
     ),
     (
         "two leaves have changed places",
-        |log| change(&log.join("tile/entries/003"), |bytes| bytes.rotate_left(68)),
-        "altered-tile btp/2026/tile/entries/003: leaf 768 is not",
+        |log| {
+            change(&log.join("tile/entries/003"), |bytes| {
+                let (first, second) = bytes[680..816].split_at_mut(68);
+                first.swap_with_slice(second);
+            });
+        },
+        "altered-tile btp/2026/tile/entries/003: leaf 778 is not",
+    ),
+    (
+        "an entry more than the last bundle has",
+        |log| {
+            change(&log.join("tile/entries/004.p/72"), |bytes| {
+                let one = bytes[..68].to_vec();
+                bytes.extend(one);
+            });
+        },
+        "altered-tile btp/2026/tile/entries/004.p/72: it holds 73 entries, want 72",
+    ),
+    (
+        "words behind the last tile of leaf hashes, as many as a full one has room for",
+        |log| {
+            change(&log.join("tile/0/004.p/72"), |bytes| {
+                bytes.resize(8192, b'w')
+            })
+        },
+        "altered-tile btp/2026/tile/0/004.p/72: it is 8192 bytes, want 72 hashes",
+    ),
+    (
+        "words behind a tile above",
+        |log| {
+            change(&log.join("tile/1/000.p/4"), |bytes| {
+                bytes.resize(8192, b'w')
+            })
+        },
+        "altered-tile btp/2026/tile/1/000.p/4: it is 8192 bytes, want 4 hashes",
+    ),
+    (
+        "more leaves are signed than anybody has",
+        |log| {
+            let head = MadeLog::new(SIZE).head().replace("1096", "281474976710656");
+            write(&log.join("checkpoint"), &signed(&head, &[7; 32]));
+        },
+        "missing-tile btp/2026/tile/entries/005",
     ),
     (
         "an entry says that it is shorter",
@@ -295,6 +336,32 @@ const CHANGES: &[Change] = &[
         |mirror| mirror.put("log/btp/beat", b"300 4\n"),
         "irregular-epoch log/btp/beat: an epoch has 4 leaves, and had 8",
     ),
+    (
+        "an epoch takes another time than before",
+        SIZE,
+        |mirror| mirror.put("log/btp/beat", b"1 8\n"),
+        "irregular-epoch log/btp/beat: an epoch has 8 leaves, and had 8; it takes 1 s, and took 300 s",
+    ),
+    (
+        "an older checkpoint is served, and one tile is not",
+        SIZE,
+        |mirror| {
+            MadeLog::new(SIZE).cut(800).write(&mirror.log());
+            let tile = mirror.log().join("tile/0/001");
+            fs::remove_file(&tile).unwrap();
+            fs::create_dir(&tile).unwrap();
+        },
+        "rolled-back btp/2026/checkpoint: it has 800 leaves",
+    ),
+    (
+        "an older directory is served, and no year",
+        SIZE,
+        |mirror| {
+            mirror.publish(6, "btp", &log_key(7), &root());
+            mirror.put("log/btp/latest", b"none\n");
+        },
+        "directory-rolled-back v1/forces/btp/directory",
+    ),
 ];
 
 #[test]
@@ -355,10 +422,41 @@ fn where_a_log_was_rewritten_is_said() {
         "{}",
         said.text
     );
-    let evidence = mirror.dir.path().join("state.found-2026.checkpoint");
-    assert_eq!(
-        fs::read(evidence).unwrap(),
-        fs::read(mirror.log().join("checkpoint")).unwrap()
+    let first = fs::read(mirror.log().join("checkpoint")).unwrap();
+    // Another one that contradicts what was seen: both stay.
+    other_leaf(600).write(&mirror.log());
+    for _ in 0..2 {
+        mirrored(&mirror, &["--state", text(&state)]).finds("fork");
+    }
+    let second = fs::read(mirror.log().join("checkpoint")).unwrap();
+    let names = fs::read_dir(mirror.dir.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().path());
+    let evidence: Vec<_> = names
+        .filter(|path| text(path).contains("/state.found-2026-1096-"))
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    assert_eq!(evidence.len(), 2);
+    assert!(evidence.contains(&first) && evidence.contains(&second));
+}
+
+#[test]
+fn a_year_before_one_without_a_log_is_looked_at() {
+    let mirror = Mirror::new(&MadeLog::new(SIZE));
+    mirror.put("log/btp/latest", b"2028\n");
+    flip(&mirror.log().join("tile/entries/001"), 700);
+    mirrored(&mirror, &[]).finds("altered-tile btp/2026/tile/entries/001");
+}
+
+#[test]
+fn a_log_with_more_faults_than_are_told_is_not_read_to_its_end() {
+    let mirror = Mirror::new(&MadeLog::new(SIZE));
+    let head = MadeLog::new(SIZE).head().replace("1096", "281474976710656");
+    write(&mirror.log().join("checkpoint"), &signed(&head, &[7; 32]));
+    let said = mirrored(&mirror, &[]);
+    said.finds("missing-tile");
+    assert!(
+        said.text
+            .contains("1001 tiles of the log of 2026 are faulty")
     );
 }
 
@@ -373,6 +471,25 @@ fn a_beat_that_was_announced_is_taken() {
     mirrored(&mirror, &["--state", text(&state)]).finds("irregular-epoch");
     MadeLog::new(SIZE + 10).write(&mirror.log());
     mirrored(&mirror, &["--state", text(&state)]).holds();
+}
+
+#[test]
+fn a_beat_that_was_changed_between_two_looks_is_taken_and_holds_from_then_on() {
+    let (mirror, state) = seen(SIZE);
+    mirror.put("log/btp/beat", b"300 5\n");
+    MadeLog::new(SIZE + 8 + 5).write(&mirror.log());
+    mirrored(&mirror, &["--state", text(&state), "--accept-beat"]).holds();
+    mirrored(&mirror, &["--state", text(&state)]).holds();
+    MadeLog::new(SIZE + 8 + 10).write(&mirror.log());
+    mirrored(&mirror, &["--state", text(&state)]).holds();
+}
+
+#[test]
+fn leaves_that_are_given_do_not_have_the_seconds_forgotten() {
+    let (mirror, state) = seen(SIZE);
+    mirrored(&mirror, &["--state", text(&state), "--leaves", "8"]).holds();
+    mirror.put("log/btp/beat", b"1 8\n");
+    mirrored(&mirror, &["--state", text(&state)]).finds("irregular-epoch log/btp/beat");
 }
 
 #[test]

@@ -303,7 +303,7 @@ const FAULTS: &[Fault] = &[
     ),
     (
         "a row of another kind in the index",
-        |copy| copy.index(|db| drop(db.insert("Abtp\x00203.0.113.7", "12:31").unwrap())),
+        |copy| copy.index(|db| drop(db.insert("Zbtp\x00203.0.113.7", "12:31").unwrap())),
         "unknown-row index row",
     ),
     (
@@ -444,7 +444,9 @@ fn a_store_whose_server_was_killed_holds() {
     let said = audit(&["store", "--config", text(&config), "--json"]);
     assert_eq!(said.code, Some(0), "{}", said.text);
     let json: serde_json::Value = serde_json::from_str(&said.text).unwrap();
-    assert_eq!(json["looked_at"]["submissions"], "1");
+    let submissions = serde_json::json!({"what": "submissions", "much": "1"});
+    let looked_at = json["looked_at"].as_array().unwrap();
+    assert!(looked_at.contains(&submissions), "{}", said.text);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::walk::{Seen, tile_hashes};
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Row, TILE_WIDTH, tile_name};
 use crate::failure::Failure;
-use crate::merkle::{TreeHash, root_over};
+use crate::merkle::{Tree, TreeHash, root_over};
 use crate::report::Report;
 
 /// A log's tree by its tiles of leaves.
@@ -136,13 +136,13 @@ pub(super) fn upper_tiles(
             let row = Row::Level(level);
             let name = tile_name(row, number, width);
             read += 1;
-            let Some(tile) = log.tile(row, number, width)? else {
+            let Some((tile, named)) = log.tile(row, number, width)? else {
                 report.found("missing-tile", name, "there is no such tile");
                 continue;
             };
-            match tile_hashes(&tile, width) {
+            match tile_hashes(&tile, named, width) {
                 None => {
-                    let what = format!("it is {} bytes, want {width} hashes", tile.len());
+                    let what = format!("it is {} bytes, want {named} hashes", tile.len());
                     report.found("altered-tile", name, what);
                 }
                 Some(found) => {
@@ -159,33 +159,54 @@ pub(super) fn upper_tiles(
     Ok(read)
 }
 
-/// The root that the log had at an earlier size; nothing when a tile that it needs was not seen.
+/// The roots that the log had at earlier sizes, in order; nothing for one of which a tile that it needs was not seen.
 #[must_use]
-pub(super) fn root_at(
+pub(super) fn roots_at(
+    sizes: impl Iterator<Item = u64>,
+    tiles: &[TreeHash],
+    before: u64,
+    seen: &[Seen],
+) -> Vec<Option<TreeHash>> {
+    // Sizes grow: each tile is hashed once for all of them.
+    let mut tree = Tree::default();
+    sizes
+        .map(|size| root_at(&mut tree, size, tiles, before, seen))
+        .collect()
+}
+
+/// The root at one size; `full` is the tree over some of the full tiles before, and gets the others.
+fn root_at(
+    full: &mut Tree,
     size: u64,
     tiles: &[TreeHash],
     before: u64,
     seen: &[Seen],
 ) -> Option<TreeHash> {
-    let full = usize::try_from(size / TILE_WIDTH).ok()?;
-    let inside = size % TILE_WIDTH;
-    let mut parts = tiles.get(..full)?.to_vec();
-    if inside > 0 {
-        let number = size / TILE_WIDTH;
-        let at = usize::try_from(number.checked_sub(before)?).ok()?;
-        let seen = seen.get(at)?;
-        let truth = tiles.get(full).copied();
-        let row = if seen.entries.root == truth {
-            &seen.entries
-        } else {
-            &seen.tile
-        };
-        let part = if inside == seen.width {
-            row.root
-        } else {
-            row.marks.get(&inside).copied()
-        };
-        parts.push(part?);
+    let number = size / TILE_WIDTH;
+    if number < full.size() {
+        *full = Tree::default();
     }
-    Some(root_over(&parts))
+    let all = tiles.get(..usize::try_from(number).ok()?)?;
+    for tile in all.get(usize::try_from(full.size()).ok()?..)? {
+        full.push(*tile);
+    }
+    let inside = size % TILE_WIDTH;
+    if inside == 0 {
+        return Some(full.root());
+    }
+    let seen = seen.get(usize::try_from(number.checked_sub(before)?).ok()?)?;
+    let truth = tiles.get(all.len()).copied();
+    let row = if seen.entries.root == truth {
+        &seen.entries
+    } else {
+        &seen.tile
+    };
+    let part = if inside == seen.width {
+        row.root
+    } else {
+        row.marks.get(&inside).copied()
+    };
+    let mut whole = full.clone();
+    whole.push(part?);
+    Some(whole.root())
 }

@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use source::Source;
 
 use self::source::Log;
-use self::state::Kept;
+use self::state::{Kept, StateFile};
 use self::year::Audit;
 use crate::checkpoint::decimal;
 use crate::directory::Directory;
@@ -75,24 +75,41 @@ pub enum BeatChange {
 /// Audits the logs of a force.
 ///
 /// # Errors
-/// Nothing could be looked at: the source or the state cannot be read.
+/// The source or the state cannot be read, and nothing was found before.
 pub fn audit(options: &Options) -> Result<Report, Failure> {
-    let mut report = Report::new(UNPROVEN);
-    let mut kept = match &options.state {
-        Some(path) => Kept::read(path, &options.force)?,
-        None => Kept::default(),
-    };
-    let Some(log_key) = find_key(options, &mut kept, &mut report)? else {
-        let why = Failure::new(
-            Kind::Unreachable,
-            "no key to check the log with",
-            "see the findings",
-        );
-        report.unfinished(&why);
-        return Ok(report);
-    };
-    let beat = find_beat(options, &mut kept, &mut report)?;
-    for year in years(options, &kept)? {
+    Report::of(UNPROVEN, |report| look(options, report))
+}
+
+fn look(options: &Options, report: &mut Report) -> Result<(), Failure> {
+    let state = options.state.as_deref();
+    let mut state = state
+        .map(|path| StateFile::read(path, &options.force))
+        .transpose()?;
+    let mut kept = state.as_ref().map(StateFile::kept).unwrap_or_default();
+    let looked = logs(options, &mut kept, state.as_mut(), report);
+    if let Some(state) = &state {
+        if !report.is_clean() {
+            state.put_back()?;
+        } else if looked.is_ok() && report.code() == 0 {
+            state.replace(&kept)?;
+        }
+    }
+    looked
+}
+
+fn logs(
+    options: &Options,
+    kept: &mut Kept,
+    mut state: Option<&mut StateFile>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let log_key = find_key(options, kept, report)?.ok_or_else(|| {
+        let what = "no key to check the log with";
+        Failure::new(Kind::Unreachable, what, "see the findings")
+    })?;
+    kept.log = log_key.to_string();
+    let beat = find_beat(options, kept, report)?;
+    for year in years(options, kept)? {
         let log = Log {
             source: &options.source,
             force: &options.force,
@@ -106,18 +123,12 @@ pub fn audit(options: &Options) -> Result<Report, Failure> {
             reading: options.reading,
             now: now(),
         };
-        if let Err(failure) = audit.run(&mut kept, options.state.as_deref(), &mut report) {
+        if let Err(failure) = audit.run(kept, state.as_deref_mut(), report) {
             report.unfinished(&failure);
             break;
         }
     }
-    if let Some(path) = &options.state
-        && report.code() == 0
-    {
-        kept.log = log_key.to_string();
-        kept.write(path)?;
-    }
-    Ok(report)
+    Ok(())
 }
 
 fn now() -> u64 {
@@ -191,13 +202,20 @@ fn find_beat(
             beat
         }
     };
-    if let (Some(found), Some(before)) = (beat, kept.beat)
-        && found.1 != before.1
-    {
+    let (Some(found), Some(before)) = (beat, kept.beat) else {
+        kept.beat = beat.or(kept.beat);
+        return Ok(beat);
+    };
+    // With --leaves no seconds are known: those that were seen before go on.
+    let found = match found {
+        (0, leaves) if leaves == before.1 => before,
+        (_, _) => found,
+    };
+    if is_other(found, before) {
         if options.beat == BeatChange::Found {
             let what = format!(
-                "an epoch has {} leaves, and had {}: if that was announced, give --accept-beat",
-                found.1, before.1
+                "an epoch has {} leaves, and had {}; it takes {} s, and took {} s (0: not known): if that was announced, give --accept-beat",
+                found.1, before.1, found.0, before.0
             );
             report.found("irregular-epoch", &path, what);
         } else {
@@ -206,8 +224,14 @@ fn find_beat(
             }
         }
     }
-    kept.beat = beat.or(kept.beat);
-    Ok(beat)
+    kept.beat = Some(found);
+    Ok(Some(found))
+}
+
+/// Whether a beat, seconds and leaves, is another one; 0 seconds are not known.
+fn is_other(found: (u64, u64), before: (u64, u64)) -> bool {
+    let known = found.0 != 0 && before.0 != 0;
+    found.1 != before.1 || (known && found.0 != before.0)
 }
 
 fn parse_beat(bytes: &[u8]) -> Option<(u64, u64)> {
@@ -231,10 +255,10 @@ fn years(options: &Options, kept: &Kept) -> Result<Vec<u16>, Failure> {
     if !matches!(options.source, Source::One(_)) {
         for year in (YEAR_MIN..newest).rev() {
             let path = format!("log/{}/{year}/checkpoint", options.force);
-            if options.source.get(&path)?.is_none() {
-                break;
+            // A year in which no server ran may lie between two logs.
+            if options.source.get(&path)?.is_some() {
+                years.push(year);
             }
-            years.push(year);
         }
     }
     years.sort_unstable();

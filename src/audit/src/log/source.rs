@@ -88,7 +88,8 @@ impl Log<'_> {
         self.source.get(&format!("log/{force}/{year}/{name}"))
     }
 
-    /// A tile, at this width or at its full width: a partial one may be gone once the full one is there.
+    /// A tile, at this width or at its full width: a partial one may be gone once the full one is there. With the width of
+    /// the name under which it was found, of which it must have exactly so many.
     ///
     /// # Errors
     /// It cannot be reached or read.
@@ -97,11 +98,12 @@ impl Log<'_> {
         row: Row,
         number: u64,
         width: u64,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    ) -> Result<Option<(Vec<u8>, u64)>, Failure> {
         let found = self.get(&tile_name(row, number, width))?;
         if found.is_some() || width == TILE_WIDTH {
-            return Ok(found);
+            return Ok(found.map(|tile| (tile, width)));
         }
-        self.get(&tile_name(row, number, TILE_WIDTH))
+        let full = self.get(&tile_name(row, number, TILE_WIDTH))?;
+        Ok(full.map(|tile| (tile, TILE_WIDTH)))
     }
 }

@@ -54,6 +54,9 @@ pub(super) struct Year {
     pub(super) tail: String,
     /// Roots of tiles that a run read before it was interrupted, in hex.
     pub(super) progress: String,
+    /// The checkpoints, opened once when the file was read.
+    #[serde(skip)]
+    opened: Vec<Checkpoint>,
 }
 
 /// A checkpoint, and when it was seen: seconds since 1970, by the auditor's own clock.
@@ -69,18 +72,14 @@ pub(super) struct Seen {
 impl Year {
     /// The newest checkpoint that was kept, and when it was seen.
     #[must_use]
-    pub(super) fn newest(&self, key: &Vkey) -> Option<(Checkpoint, u64)> {
-        let newest = self.checkpoints.last()?;
-        let checkpoint = Checkpoint::open(newest.note.as_bytes(), key).ok()?;
-        Some((checkpoint, newest.at))
+    pub(super) fn newest(&self) -> Option<(&Checkpoint, u64)> {
+        Some((self.opened.last()?, self.checkpoints.last()?.at))
     }
 
     /// Every checkpoint that was kept.
     #[must_use]
-    pub(super) fn all(&self, key: &Vkey) -> Vec<Checkpoint> {
-        let notes = self.checkpoints.iter();
-        let open = |seen: &Seen| Checkpoint::open(seen.note.as_bytes(), key).ok();
-        notes.filter_map(open).collect()
+    pub(super) fn all(&self) -> &[Checkpoint] {
+        &self.opened
     }
 
     /// Roots of the full tiles, and leaf hashes behind them.
@@ -109,14 +108,21 @@ impl Year {
         self.progress.clear();
     }
 
-    fn is_sound(&self, key: &Vkey) -> bool {
+    /// Opens the checkpoints; whether they are signed, and the tree is that under the newest.
+    fn open(&mut self, key: &Vkey) -> bool {
         let Some((tiles, tail)) = self.tree() else {
             return false;
         };
-        if self.all(key).len() != self.checkpoints.len() || hashes(&self.progress).is_none() {
+        let opened: Option<Vec<Checkpoint>> = self
+            .checkpoints
+            .iter()
+            .map(|seen| Checkpoint::open(seen.note.as_bytes(), key).ok())
+            .collect();
+        let Some(opened) = opened.filter(|_| hashes(&self.progress).is_some()) else {
             return false;
-        }
-        let Some((newest, _)) = self.newest(key) else {
+        };
+        self.opened = opened;
+        let Some((newest, _)) = self.newest() else {
             return tiles.is_empty() && tail.is_empty();
         };
         let mut parts = tiles;
@@ -132,48 +138,126 @@ impl Year {
 }
 
 impl Kept {
+    /// Reads what was kept.
+    fn parse(bytes: &[u8], force: &str) -> Option<Self> {
+        let mut kept: Self = serde_json::from_slice(bytes).ok()?;
+        let key = Vkey::parse(&kept.log).ok()?;
+        let is_sound = kept.years.iter_mut().all(|(year, kept)| {
+            let origin = format!("{}/{force}/{year}", key.name());
+            kept.open(&key.renamed(&origin))
+        });
+        (kept.version == 1 && kept.force == force && is_sound).then_some(kept)
+    }
+}
+
+/// The file of what is kept, and what it held before this run.
+pub(super) struct StateFile {
+    path: PathBuf,
+    /// Its bytes; nothing when it was not there.
+    before: Option<Vec<u8>>,
+    /// The same, and how far this run came.
+    progress: Kept,
+    is_changed: bool,
+}
+
+impl StateFile {
     /// Reads what was kept; nothing was when there is no file.
     ///
     /// # Errors
     /// It cannot be read, or is not what this program left.
     pub(super) fn read(path: &Path, force: &str) -> Result<Self, Failure> {
-        let bytes =
+        let before =
             files::read(path, SIZE_BYTES_MAX).map_err(|error| Failure::read(path, error))?;
-        let Some(bytes) = bytes else {
-            return Ok(Self {
+        let progress = match &before {
+            Some(bytes) => Kept::parse(bytes, force).ok_or_else(|| damaged(path, force))?,
+            None => Kept {
                 version: 1,
                 force: force.to_owned(),
-                ..Self::default()
-            });
+                ..Kept::default()
+            },
         };
-        let kept: Self = serde_json::from_slice(&bytes).map_err(|_| damaged(path, force))?;
-        let key = Vkey::parse(&kept.log).map_err(|_| damaged(path, force))?;
-        let sound = kept.years.iter().all(|(year, kept)| {
-            let origin = format!("{}/{force}/{year}", key.name());
-            kept.is_sound(&key.renamed(&origin))
-        });
-        if kept.version != 1 || kept.force != force || !sound {
-            return Err(damaged(path, force));
-        }
-        Ok(kept)
+        Ok(Self {
+            path: path.to_owned(),
+            before,
+            progress,
+            is_changed: false,
+        })
     }
 
-    /// Replaces the file in one step, synced.
+    /// Where it is.
+    #[must_use]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was kept.
+    #[must_use]
+    pub(super) fn kept(&self) -> Kept {
+        self.progress.clone()
+    }
+
+    /// Keeps how far this run came, beside what was kept before and nothing else: the run may yet find something.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::write(path, error);
-        let bytes = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let mut file = File::create(&partial).map_err(failed)?;
-        file.write_all(&bytes)
-            .and_then(|()| file.sync_all())
-            .map_err(failed)?;
-        fs::rename(&partial, path).map_err(failed)
+    pub(super) fn keep_progress(
+        &mut self,
+        year: u16,
+        log: &str,
+        tiles: &[TreeHash],
+    ) -> Result<(), Failure> {
+        if self.progress.log.is_empty() {
+            log.clone_into(&mut self.progress.log);
+        }
+        self.progress.years.entry(year).or_default().progress = text(tiles);
+        self.is_changed = true;
+        self.replace(&self.progress)
     }
+
+    /// Leaves the file as it was before this run.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn put_back(&self) -> Result<(), Failure> {
+        match &self.before {
+            _ if !self.is_changed => Ok(()),
+            Some(bytes) => write(&self.path, bytes),
+            None => fs::remove_file(&self.path).map_err(|error| Failure::write(&self.path, error)),
+        }
+    }
+
+    /// Replaces what was kept.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn replace(&self, kept: &Kept) -> Result<(), Failure> {
+        let bytes =
+            serde_json::to_vec(kept).map_err(|error| Failure::write(&self.path, error.into()))?;
+        write(&self.path, &bytes)
+    }
+}
+
+/// Replaces a file in one step, synced, and its name with it.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::write(path, error);
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut file = File::create(&partial).map_err(failed)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&partial, path))
+        .and_then(|()| sync_folder_of(path))
+        .map_err(failed)
+}
+
+/// Syncs the folder of a file: its name is then there after a power cut.
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
 }
 
 fn damaged(path: &Path, force: &str) -> Failure {
@@ -200,4 +284,41 @@ pub(super) fn hashes(text: &str) -> Option<Vec<TreeHash>> {
     let (hashes, rest) = bytes.as_chunks::<HASH_SIZE_BYTES>();
     rest.is_empty()
         .then(|| hashes.iter().map(|hash| TreeHash(*hash)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::leaf_hash;
+
+    const LOG: &str = "demo.invalid/hafan+4b4a79c4+AQECAwQ=";
+
+    #[test]
+    fn a_run_that_finds_something_leaves_the_file_as_it_was_before_its_first_progress() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let mut state = StateFile::read(&path, "btp").unwrap();
+        state.keep_progress(2026, LOG, &[leaf_hash(b"a")]).unwrap();
+        assert!(path.exists());
+        state.put_back().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn progress_is_kept_beside_what_was_kept_before_and_nothing_of_the_run_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let mut state = StateFile::read(&path, "btp").unwrap();
+        let mut kept = state.kept();
+        kept.beat = Some((1, 8));
+        kept.directory = 9;
+        state.keep_progress(2026, LOG, &[leaf_hash(b"a")]).unwrap();
+        let found: Kept = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!((found.beat, found.directory), (None, 0));
+        assert_eq!(found.log, LOG);
+        assert_eq!(
+            hashes(&found.years.get(&2026).unwrap().progress).unwrap(),
+            [leaf_hash(b"a")]
+        );
+    }
 }

@@ -3,12 +3,13 @@
 //! It judges nothing that needs the rest of the log: which of two that differ is the changed one is `judge`'s to say.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use super::source::Log;
-use crate::entry::{self, ENTRY_SIZE_BYTES, Entry, Row, TILE_WIDTH, tile_name};
+use crate::entry::{self, Entry, Row, TILE_WIDTH, tile_name};
 use crate::failure::Failure;
 use crate::merkle::{HASH_SIZE_BYTES, TreeHash, leaf_hash, root_over};
 use crate::report::Report;
@@ -65,11 +66,14 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Reads everything and shows each tile to `visit`, in order.
+    /// Reads everything and shows each tile to `visit`, in order, until it has seen enough.
     ///
     /// # Errors
     /// The first that cannot be reached or read; what was shown before stands.
-    pub(super) fn run(&self, mut visit: impl FnMut(u64, Seen)) -> Result<(), Failure> {
+    pub(super) fn run(
+        &self,
+        mut visit: impl FnMut(Seen) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
         let next = AtomicU64::new(self.first);
         let stop = AtomicBool::new(false);
         let failed: Mutex<Option<Failure>> = Mutex::new(None);
@@ -101,10 +105,14 @@ impl Walk<'_> {
             drop(sender);
             let mut waiting = BTreeMap::new();
             let mut wanted = self.first;
+            let mut is_enough = false;
             for (number, seen) in receiver {
                 waiting.insert(number, seen);
                 while let Some(seen) = waiting.remove(&wanted) {
-                    visit(wanted, seen);
+                    if !is_enough && visit(seen).is_break() {
+                        is_enough = true;
+                        stop.store(true, Ordering::Relaxed);
+                    }
                     wanted += 1;
                 }
             }
@@ -157,7 +165,7 @@ impl Walk<'_> {
     /// The hashes of the entries of a bundle.
     fn entries(&self, number: u64, seen: &mut Seen) -> Result<Option<Vec<TreeHash>>, Failure> {
         let name = tile_name(Row::Entries, number, seen.width);
-        let Some(bundle) = self.log.tile(Row::Entries, number, seen.width)? else {
+        let Some((bundle, named)) = self.log.tile(Row::Entries, number, seen.width)? else {
             seen.report
                 .found("missing-tile", name, "there is no such bundle of entries");
             return Ok(None);
@@ -169,11 +177,15 @@ impl Walk<'_> {
                 return Ok(None);
             }
         };
+        // What is beyond the width of its name was never signed: nothing may stand there.
         let wanted = usize::try_from(seen.width).unwrap_or(usize::MAX);
-        let Some(entries) = entries.get(..wanted) else {
-            let what = format!("it holds {} entries, want {wanted}", entries.len());
-            seen.report.found("altered-tile", name, what);
-            return Ok(None);
+        let entries = match entries.get(..wanted) {
+            Some(first) if u64::try_from(entries.len()) == Ok(named) => first,
+            Some(_) | None => {
+                let what = format!("it holds {} entries, want {named}", entries.len());
+                seen.report.found("altered-tile", name, what);
+                return Ok(None);
+            }
         };
         let first = number * TILE_WIDTH;
         for (index, entry) in (first..).zip(entries) {
@@ -182,37 +194,35 @@ impl Walk<'_> {
                 seen.report.found("unknown-kind", place, why.to_string());
             }
         }
-        Ok(Some(entries.iter().map(|entry| hash(entry)).collect()))
+        Ok(Some(
+            entries.iter().map(|entry| leaf_hash(*entry)).collect(),
+        ))
     }
 
     /// The hashes as the tile has them.
     fn hashes(&self, number: u64, seen: &mut Seen) -> Result<Option<Vec<TreeHash>>, Failure> {
         let row = Row::Level(0);
         let name = tile_name(row, number, seen.width);
-        let Some(tile) = self.log.tile(row, number, seen.width)? else {
+        let Some((tile, named)) = self.log.tile(row, number, seen.width)? else {
             seen.report
                 .found("missing-tile", name, "there is no such tile");
             return Ok(None);
         };
-        let hashes = tile_hashes(&tile, seen.width);
+        let hashes = tile_hashes(&tile, named, seen.width);
         if hashes.is_none() {
-            let what = format!("it is {} bytes, want {} hashes", tile.len(), seen.width);
+            let what = format!("it is {} bytes, want {named} hashes", tile.len());
             seen.report.found("altered-tile", name, what);
         }
         Ok(hashes)
     }
 }
 
-fn hash(entry: &[u8; ENTRY_SIZE_BYTES]) -> TreeHash {
-    leaf_hash(entry)
-}
-
-/// The first `width` hashes of a tile of just so many, or of a full one.
+/// The first `width` hashes of a tile that has exactly `named`.
 #[must_use]
-pub(super) fn tile_hashes(tile: &[u8], width: u64) -> Option<Vec<TreeHash>> {
+pub(super) fn tile_hashes(tile: &[u8], named: u64, width: u64) -> Option<Vec<TreeHash>> {
     let (hashes, rest) = tile.as_chunks::<HASH_SIZE_BYTES>();
     let found = u64::try_from(hashes.len()).ok()?;
-    if !rest.is_empty() || (found != width && found != TILE_WIDTH) {
+    if !rest.is_empty() || found != named {
         return None;
     }
     let wanted = hashes.get(..usize::try_from(width).ok()?)?;

@@ -1,12 +1,15 @@
 //! One year's log: its head, its tree, what was kept of it, and its growth.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Reading;
 use super::judge::{self, Judged};
 use super::source::Log;
-use super::state::{self, Kept, Year};
+use super::state::{self, Kept, StateFile, Year};
 use super::walk::{Seen, Walk};
 use crate::checkpoint::Checkpoint;
 use crate::entry::TILE_WIDTH;
@@ -18,6 +21,17 @@ use crate::report::Report;
 
 /// How often what was read is kept, so that an interrupted run goes on there.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The most faulty tiles that are read: a signed size can promise more of them than there is time or memory for.
+const FAULTY_MAX: usize = 1_000;
+
+/// What was made of the tiles of a log.
+struct Followed {
+    judged: Judged,
+    seen: Vec<Seen>,
+    /// Tiles above the leaves that were read.
+    upper: u64,
+}
 
 /// The audit of one log.
 pub(super) struct Audit<'a> {
@@ -32,32 +46,43 @@ pub(super) struct Audit<'a> {
 
 impl Audit<'_> {
     /// Looks at everything, and keeps the head when nothing was found.
+    ///
+    /// # Errors
+    /// Something cannot be reached or read. What was found before is in the report all the same.
     pub(super) fn run(
         &self,
         kept: &mut Kept,
-        state: Option<&Path>,
+        state: Option<&mut StateFile>,
         report: &mut Report,
     ) -> Result<(), Failure> {
         let year = self.log.year;
         let before = kept.years.get(&year).cloned().unwrap_or_default();
-        let mut found = Report::default();
         let Some((note, head)) = self.head(&before, report)? else {
             return Ok(());
         };
+        let path = state.as_ref().map(|state| state.path().to_owned());
+        let mut found = Report::default();
         let is_back = self.compare_sizes(&before, &head, &mut found);
         if !is_back {
             self.growth(&before, &head, &mut found);
         }
-        let (prefix, seen) = self.read(kept, state, &before, &head, &mut found)?;
-        let first = u64::try_from(prefix.len()).unwrap_or(u64::MAX);
-        let Judged { tiles, is_signed } = judge::tree(&prefix, &seen, &head, &mut found);
-        let from = if self.reading == Reading::All {
-            0
-        } else {
-            first
-        };
-        let upper = judge::upper_tiles(&self.log, &tiles, head.size, from, &mut found)?;
-        self.consistency(&before, &head, (&tiles, first, &seen), &mut found);
+        // How far a run came that has found something already is not kept.
+        let state = state.filter(|_| found.is_clean() && report.is_clean());
+        let progress = state.map(|state| (state, kept.log.as_str()));
+        let followed = self.follow(&before, &head, progress, &mut found);
+        let is_clean = found.is_clean();
+        for finding in &mut found.findings {
+            finding.place = self.place(&finding.place);
+        }
+        report.absorb(found);
+        if !is_clean && let Some(path) = path {
+            keep_evidence(&path, year, &note, &head, report)?;
+        }
+        let Followed {
+            judged,
+            seen,
+            upper,
+        } = followed?;
         report.looked_at("log", self.key.name());
         report.looked_at(
             "checkpoint",
@@ -66,17 +91,34 @@ impl Audit<'_> {
         let read: u64 = seen.iter().map(|seen| seen.width).sum();
         report.looked_at("leaves read", read.to_string());
         report.looked_at("tiles above the leaves", upper.to_string());
-        let clean = found.is_clean() && is_signed;
-        for finding in &mut found.findings {
-            finding.place = self.place(&finding.place);
-        }
-        report.absorb(found);
-        if clean {
-            self.keep(kept, &note, &head, &tiles, &seen);
-        } else {
-            keep_evidence(state, year, &note, report)?;
+        if is_clean && judged.is_signed {
+            self.keep(kept, &note, &head, &judged.tiles, &seen);
         }
         Ok(())
+    }
+
+    /// Reads the tiles, and judges the tree by the head and by what was kept.
+    fn follow(
+        &self,
+        before: &Year,
+        head: &Checkpoint,
+        progress: Option<(&mut StateFile, &str)>,
+        found: &mut Report,
+    ) -> Result<Followed, Failure> {
+        let (prefix, seen) = self.read(progress, before, head, found)?;
+        let first = u64::try_from(prefix.len()).unwrap_or(u64::MAX);
+        let judged = judge::tree(&prefix, &seen, head, found);
+        self.consistency(before, head, (&judged.tiles, first, &seen), found);
+        let from = match self.reading {
+            Reading::All => 0,
+            Reading::NewOnly => first,
+        };
+        let upper = judge::upper_tiles(&self.log, &judged.tiles, head.size, from, found)?;
+        Ok(Followed {
+            judged,
+            seen,
+            upper,
+        })
     }
 
     /// The signed checkpoint; nothing when there is none that could be followed.
@@ -110,7 +152,7 @@ impl Audit<'_> {
 
     /// Whether the log is shorter than it was.
     fn compare_sizes(&self, before: &Year, head: &Checkpoint, report: &mut Report) -> bool {
-        let Some((newest, _)) = before.newest(&self.key) else {
+        let Some((newest, _)) = before.newest() else {
             return false;
         };
         if head.size < newest.size {
@@ -128,12 +170,11 @@ impl Audit<'_> {
         let Some((seconds, leaves)) = self.beat else {
             return;
         };
-        let newest = before.newest(&self.key);
-        let since = if before.beat_since == u64::MAX {
-            newest.as_ref().map_or(0, |(newest, _)| newest.size)
-        } else {
-            before.beat_since
-        };
+        if before.beat_since == u64::MAX {
+            // The beat was changed somewhere since the last look: what grew since then is of both.
+            return;
+        }
+        let since = before.beat_since;
         let grown = head.size.saturating_sub(since);
         if !grown.is_multiple_of(leaves) {
             let what = format!(
@@ -142,10 +183,9 @@ impl Audit<'_> {
             );
             report.found("irregular-epoch", "checkpoint", what);
         }
-        let Some((newest, at)) = newest else { return };
-        if seconds == 0 || before.beat_since == u64::MAX {
+        let Some((newest, at)) = before.newest().filter(|_| seconds > 0) else {
             return;
-        }
+        };
         let epochs = head.size.saturating_sub(newest.size) / leaves;
         // One may have been closed right after the last look, one right before this one.
         let possible = self.now.saturating_sub(at) / seconds + 2;
@@ -160,15 +200,14 @@ impl Audit<'_> {
     /// Reads the tiles of leaves: roots of those that need not be read, and what was seen of the others.
     fn read(
         &self,
-        kept: &mut Kept,
-        state: Option<&Path>,
+        mut progress: Option<(&mut StateFile, &str)>,
         before: &Year,
         head: &Checkpoint,
         report: &mut Report,
     ) -> Result<(Vec<TreeHash>, Vec<Seen>), Failure> {
         let prefix = self.known(before, head);
         let first = u64::try_from(prefix.len()).unwrap_or(u64::MAX);
-        let mut marks: Vec<u64> = before.all(&self.key).iter().map(|head| head.size).collect();
+        let mut marks: Vec<u64> = before.all().iter().map(|head| head.size).collect();
         marks.dedup();
         let walk = Walk {
             log: self.log,
@@ -184,11 +223,15 @@ impl Audit<'_> {
         let mut seen: Vec<Seen> = Vec::new();
         let mut whole = prefix.clone();
         let mut is_whole = true;
+        let mut faulty = 0;
         let mut last_kept = Instant::now();
         let mut unkept = Ok(());
-        let walked = walk.run(|_, tile| {
+        let walked = walk.run(|mut tile| {
             bar.inc(1);
-            is_whole &= tile.report.is_clean() && tile.differs_at.is_none();
+            let is_sound = tile.report.is_clean() && tile.differs_at.is_none();
+            is_whole &= is_sound;
+            faulty += usize::from(!is_sound);
+            report.absorb(std::mem::take(&mut tile.report));
             if let Some(root) = tile.entries.root
                 && is_whole
                 && tile.width == TILE_WIDTH
@@ -196,50 +239,38 @@ impl Audit<'_> {
                 whole.push(root);
             }
             seen.push(tile);
-            if let Some(path) = state
+            if let Some((state, log)) = &mut progress
                 && last_kept.elapsed() > KEEP_EVERY
             {
                 last_kept = Instant::now();
-                let year = kept.years.entry(self.log.year).or_default();
-                year.progress = state::text(&whole);
-                kept.log = self.server_key();
-                unkept = kept.write(path);
+                unkept = state.keep_progress(self.log.year, log, &whole);
+            }
+            if faulty > FAULTY_MAX || unkept.is_err() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         });
         bar.finish_and_clear();
-        for tile in &mut seen {
-            report.absorb(std::mem::take(&mut tile.report));
-        }
         walked?;
         unkept?;
+        if faulty > FAULTY_MAX {
+            let what = format!("{faulty} tiles of the log of {} are faulty", self.log.year);
+            let advice = "see the findings; what is behind them was not read";
+            return Err(Failure::new(Kind::Unreachable, what, advice));
+        }
         Ok((prefix, seen))
-    }
-
-    /// The key under the server's name, as the directory has it.
-    fn server_key(&self) -> String {
-        let suffix = format!("/{}/{}", self.log.force, self.log.year);
-        let name = self.key.name();
-        let server = name.strip_suffix(&suffix).unwrap_or(name);
-        self.key.renamed(server).to_string()
     }
 
     /// Roots of tiles that an interrupted run read, or that are under the kept checkpoint when only news are read.
     fn known(&self, before: &Year, head: &Checkpoint) -> Vec<TreeHash> {
-        let interrupted = state::hashes(&before.progress).unwrap_or_default();
         let full = usize::try_from(head.size / TILE_WIDTH).unwrap_or(usize::MAX);
         let mut known = match self.reading {
-            Reading::All => interrupted,
-            Reading::NewOnly => {
-                let tiles = before.tree().map(|(tiles, _)| tiles).unwrap_or_default();
-                if interrupted.len() > tiles.len() {
-                    interrupted
-                } else {
-                    tiles
-                }
-            }
+            Reading::All => state::hashes(&before.progress).unwrap_or_default(),
+            Reading::NewOnly => before.tree().map(|(tiles, _)| tiles).unwrap_or_default(),
         };
         known.truncate(full);
-        if let Some((newest, _)) = before.newest(&self.key) {
+        if let Some((newest, _)) = before.newest() {
             // The tile that the kept checkpoint ends in is read, to compare with it.
             known.truncate(usize::try_from(newest.size / TILE_WIDTH).unwrap_or(usize::MAX));
         }
@@ -256,8 +287,10 @@ impl Audit<'_> {
     ) {
         let full = usize::try_from(head.size / TILE_WIDTH).unwrap_or(usize::MAX);
         let differs = first_difference(before, tiles, full);
-        for old in before.all(&self.key).iter().rev() {
-            let root = judge::root_at(old.size, tiles, first, seen);
+        let olds = before.all();
+        let sizes = olds.iter().map(|old| old.size);
+        let roots = judge::roots_at(sizes, tiles, first, seen);
+        for (old, root) in olds.iter().zip(roots).rev() {
             // What lies before the tiles that were read is under the newest checkpoint that was kept, tile by tile.
             let is_before = root.is_none() && old.size / TILE_WIDTH < first && differs.is_none();
             if old.size > head.size || is_before || root == Some(old.root) {
@@ -297,7 +330,7 @@ impl Audit<'_> {
         let (full, _) = tiles.split_at(full.min(tiles.len()));
         let year = kept.years.entry(self.log.year).or_default();
         if year.beat_since == u64::MAX {
-            year.beat_since = year.newest(&self.key).map_or(0, |(newest, _)| newest.size);
+            year.beat_since = head.size;
         }
         year.keep(note, self.now, full, tail);
     }
@@ -311,20 +344,38 @@ fn first_difference(before: &Year, tiles: &[TreeHash], full: usize) -> Option<u6
     Some(u64::try_from(at).ok()? * TILE_WIDTH)
 }
 
-/// Two signed heads that cannot both be true are a proof: the new one is kept beside the state, which has the old.
+/// Two signed heads that cannot both be true are a proof: the new one is kept beside the state, which has the old. Each
+/// head has a file of its own, and none is written over.
 fn keep_evidence(
-    state: Option<&Path>,
+    state: &Path,
     year: u16,
     note: &[u8],
+    head: &Checkpoint,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let Some(path) = state else { return Ok(()) };
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".found-{year}.checkpoint"));
-    std::fs::write(&name, note).map_err(|error| Failure::write(Path::new(&name), error))?;
+    let root: String = head
+        .root
+        .0
+        .iter()
+        .take(8)
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let mut name = state.as_os_str().to_owned();
+    name.push(format!(".found-{year}-{}-{root}.checkpoint", head.size));
+    let path = PathBuf::from(name);
+    let written = File::create_new(&path).and_then(|mut file| {
+        file.write_all(note)?;
+        file.sync_all()?;
+        state::sync_folder_of(&path)
+    });
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(Failure::write(&path, error)),
+        Ok(()) => {}
+    }
     let what = format!(
         "the checkpoint that was found is kept as {}, and the state is left as it was: both are signed",
-        Path::new(&name).display()
+        path.display()
     );
     report.notice(what);
     Ok(())
