@@ -1,6 +1,9 @@
 //! A force's directory, read with code of our own: what an auditor needs of it. docs/protocol.md section 7.
 
-use jiff::civil::Date;
+use std::collections::BTreeSet;
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::decimal;
@@ -79,6 +82,8 @@ pub struct Directory {
     pub threshold: u16,
     /// The officers' keys.
     pub officers: Vec<Vkey>,
+    /// The keys that answers are signed with.
+    pub replies: Vec<Vkey>,
 }
 
 impl Directory {
@@ -116,23 +121,30 @@ impl Directory {
         let (Some(valid_from), Some(valid_until)) = (valid_from, valid_until) else {
             return Err(wrong("dates"));
         };
-        let is_weekly = wire
-            .intake
-            .iter()
-            .all(|key| date(&key.from).is_some() && date(&key.until).is_some());
+        let is_weekly = wire.intake.iter().all(Intake::is_a_week);
         if valid_from >= valid_until || !is_weekly {
             return Err(wrong("dates"));
         }
         let log = Vkey::parse(&wire.log).map_err(|_| wrong("log"))?;
-        let officers = keys(&wire.officers, &wire.force, "officer").ok_or(wrong("officers"))?;
-        keys(&wire.couriers, &wire.force, "courier").ok_or(wrong("couriers"))?;
-        if let Some(replies) = &wire.replies {
-            keys(replies, &wire.force, "replies").ok_or(wrong("replies"))?;
-        }
+        let mut seen = vec![log.clone()];
+        let mut named = |texts: &[String], role, member| {
+            keys(texts, &wire.force, role, &mut seen).ok_or(wrong(member))
+        };
+        let officers = named(&wire.officers, "officer", "officers")?;
+        named(&wire.couriers, "courier", "couriers")?;
+        let replies = wire.replies.as_deref().unwrap_or_default();
+        let replies = named(replies, "replies", "replies")?;
         let recipients = wire.contact.recipients.len();
         let threshold = wire.contact.threshold;
-        if recipients != officers.len() || threshold == 0 || usize::from(threshold) > recipients {
+        if recipients != officers.len()
+            || threshold == 0
+            || usize::from(threshold) > recipients
+            || has_twice(&wire.contact.recipients)
+        {
             return Err(wrong("contact"));
+        }
+        if has_twice(wire.intake.iter().map(|key| &key.recipient)) {
+            return Err(wrong("intake"));
         }
         Ok(Self {
             force: wire.force,
@@ -142,6 +154,7 @@ impl Directory {
             log,
             threshold,
             officers,
+            replies,
         })
     }
 
@@ -153,19 +166,35 @@ impl Directory {
     }
 }
 
-/// Keys named `hafan/{force}/{role}-N`, no N twice.
-fn keys(texts: &[String], force: &str, role: &str) -> Option<Vec<Vkey>> {
-    let mut found: Vec<Vkey> = Vec::new();
+impl Intake {
+    /// Whether it holds from a Monday to the next.
+    fn is_a_week(&self) -> bool {
+        let (Some(from), Some(until)) = (date(&self.from), date(&self.until)) else {
+            return false;
+        };
+        from.weekday() == Weekday::Monday && from.checked_add(1.week()).ok() == Some(until)
+    }
+}
+
+/// Keys named `hafan/{force}/{role}-N`. No name and no key may be among those that were seen before.
+fn keys(texts: &[String], force: &str, role: &str, seen: &mut Vec<Vkey>) -> Option<Vec<Vkey>> {
+    let first = seen.len();
     for text in texts {
         let key = Vkey::parse(text).ok()?;
         let number = key.name().strip_prefix(&format!("hafan/{force}/{role}-"))?;
         let number = decimal(number).filter(|number| (1..=65_535).contains(number));
-        if number.is_none() || found.iter().any(|other| other.name() == key.name()) {
+        let is_twice = |other: &Vkey| other.name() == key.name() || other.is_same_key(&key);
+        if number.is_none() || seen.iter().any(is_twice) {
             return None;
         }
-        found.push(key);
+        seen.push(key);
     }
-    Some(found)
+    Some(seen.get(first..)?.to_vec())
+}
+
+fn has_twice<'a>(texts: impl IntoIterator<Item = &'a String>) -> bool {
+    let mut seen = BTreeSet::new();
+    !texts.into_iter().all(|text| seen.insert(text))
 }
 
 /// Whether text is the name of a force: `[a-z0-9]` then `[a-z0-9-]`, 1 to 32 characters.
@@ -180,4 +209,12 @@ pub fn is_force(text: &str) -> bool {
 pub fn date(text: &str) -> Option<Date> {
     let date: Date = text.parse().ok()?;
     (date.to_string() == text).then_some(date)
+}
+
+/// Today, in UTC.
+#[must_use]
+pub fn today() -> Date {
+    jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date()
 }

@@ -18,7 +18,7 @@ const BUNDLED_SIZE_BYTES: usize = 2 + ENTRY_SIZE_BYTES;
 pub const TILE_SIZE_BYTES_MAX: usize = 256 * BUNDLED_SIZE_BYTES;
 
 /// What a leaf stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// 00: a drop, or a decoy.
     Drop,
@@ -95,6 +95,14 @@ impl Entry {
         }
         Ok(Self { kind, h, t })
     }
+}
+
+/// A digest as 64 lower-case hex characters.
+#[must_use]
+pub fn parse_digest(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    (hex::encode(bytes) == text).then_some(bytes)
 }
 
 /// The decoy at a position of an epoch with this seed: its entry's bytes.

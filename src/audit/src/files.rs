@@ -60,3 +60,12 @@ pub fn vkey(given: &str) -> Result<Vkey, Failure> {
         Failure::new(Kind::Usage, what, advice).because(why)
     })
 }
+
+/// The last part of a path, for a finding's place.
+#[must_use]
+pub fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}

@@ -21,6 +21,9 @@ const NAME_SIZE_BYTES_MAX: usize = 255;
 /// Signature type of Ed25519.
 const ED25519: u8 = 1;
 
+/// Signature type of a cosignature by such a key.
+const COSIGNATURE: u8 = 4;
+
 /// Why text is no verification key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VkeyError {
@@ -76,23 +79,41 @@ impl Vkey {
     }
 
     fn named(name: &str, key: VerifyingKey) -> Self {
+        let id = Self::hashed(name, ED25519, &key);
+        let name = name.to_owned();
+        Self { name, id, key }
+    }
+
+    /// The first bytes of SHA-256 over name, type and key.
+    fn hashed(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
         let hash = Sha256::new()
             .chain_update(name)
-            .chain_update([b'\n', ED25519])
+            .chain_update([b'\n', kind])
             .chain_update(key.as_bytes())
             .finalize();
         let mut id = [0; 4];
         for (to, from) in id.iter_mut().zip(hash) {
             *to = from;
         }
-        let name = name.to_owned();
-        Self { name, id, key }
+        id
     }
 
     /// The same key under another name: that of one log of a server.
     #[must_use]
     pub fn renamed(&self, name: &str) -> Self {
         Self::named(name, self.key)
+    }
+
+    /// The ID of the key, as notes have it.
+    #[must_use]
+    pub const fn id(&self) -> [u8; 4] {
+        self.id
+    }
+
+    /// The ID under which the same key cosigns checkpoints. Source: C2SP tlog-cosignature, signature type 4.
+    #[must_use]
+    pub fn cosigner_id(&self) -> [u8; 4] {
+        Self::hashed(&self.name, COSIGNATURE, &self.key)
     }
 
     /// Its name.
@@ -205,6 +226,18 @@ impl<'a> Note<'a> {
             lines.push(signature_line(line).ok_or(NoteError::Form)?);
         }
         Ok(Self { text, lines })
+    }
+
+    /// The text that is signed, of which nothing is believed yet.
+    #[must_use]
+    pub const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The signatures under it: the name of the key, its ID, and what follows that.
+    pub fn signatures(&self) -> impl Iterator<Item = (&'a str, [u8; 4], &[u8])> {
+        let lines = self.lines.iter();
+        lines.map(|line| (line.name, line.id, line.signature.as_slice()))
     }
 
     /// The text, when exactly one signature stands under it and that is by this key.

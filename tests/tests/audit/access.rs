@@ -7,7 +7,7 @@ use hafan_tlog::{Signer, note};
 use tempfile::TempDir;
 
 use crate::made::{flip, root, write};
-use crate::made_record::{MadeEntry, MadeRecord, directory, h, officer};
+use crate::made_record::{MadeEntry, MadeRecord, directory, directory_of, h, officer};
 use crate::office::{Office, by, read, with_contact};
 use crate::{Said, audit, text};
 
@@ -208,9 +208,35 @@ const FAULTS: &[Fault] = &[
         "directory-fork directories/1",
     ),
     (
-        "no directory is published",
+        "what is published as the directory is no note",
         |scene| scene.published = b"hafan directory v1\n{}\n".to_vec(),
         "bad-directory the directory given",
+    ),
+    (
+        "one person is two officers",
+        |scene| {
+            let again = Signer::from_seed("hafan/btp/officer-2", &[51; 32]).unwrap();
+            scene.published = directory_of(1, &[officer(1), again], 2);
+        },
+        "bad-directory the directory given: its officers cannot be right",
+    ),
+    (
+        "an officer has the key of the log",
+        |scene| {
+            let log = Signer::from_seed("hafan/btp/officer-2", &[7; 32]).unwrap();
+            scene.published = directory_of(1, &[officer(1), log], 2);
+        },
+        "bad-directory the directory given: its officers cannot be right",
+    ),
+    (
+        "the last entry was signed anew, and what is published is no note",
+        |scene| {
+            let mut record = MadeRecord::of(&entries()[..9]);
+            record.append(&opened(3, 9));
+            scene.record.lines[9] = record.lines[9].clone();
+            scene.published = b"none".to_vec();
+        },
+        "replaced-entry entry 10",
     ),
 ];
 
@@ -351,6 +377,21 @@ const DEEDS: &[Deed] = &[
         "removed-entry entry 4: entry 40 stands there",
     ),
     (
+        "an entry with the largest number that there is",
+        || changed(|all| all[3].number = Some(u64::MAX)),
+        "removed-entry entry 4: entry 18446744073709551615 stands there",
+    ),
+    (
+        "a forged entry with the largest number that there is",
+        || {
+            changed(|all| {
+                all[3].number = Some(u64::MAX);
+                all[3].key = Some(3);
+            })
+        },
+        "changed-entry entry 4: the signature is not that of hafan/btp/officer-2",
+    ),
+    (
         "another directory was issued than the one beside the record",
         || changed(|all| all[0] = MadeEntry::issued(1, 1, b"another")),
         "directory-fork entry 1",
@@ -369,6 +410,42 @@ fn each_thing_that_officers_must_not_do_is_named() {
         assert_eq!(said.code, Some(1), "{what}: {}", said.text);
         said.finds(wanted);
     }
+}
+
+#[test]
+fn an_officer_who_left_cannot_go_on_under_an_older_directory() {
+    let later = |officer, directory| MadeEntry {
+        directory,
+        ..MadeEntry::listed(officer)
+    };
+    for (last, is_former) in [(later(2, 1), false), (later(3, 1), true)] {
+        let mut scene = Scene::of(&changed(|all| all.extend([later(1, 2), last])));
+        scene.record.directories.push((2, directory(2, 2, 2)));
+        let said = scene.look(&[]);
+        if is_former {
+            said.finds("former-officer entry 12: hafan/btp/officer-3 signed it under directory 1");
+        } else {
+            said.holds();
+        }
+    }
+}
+
+#[test]
+fn a_record_without_a_head_is_told_and_explains_no_other() {
+    let mut scene = Scene::of(&entries()[..1]);
+    scene.record.head = None;
+    let said = scene.look(&[]);
+    said.holds();
+    assert!(said.text.contains("notice: there is one entry and no head"));
+    let kept = scene.dir.path().join("kept.tar");
+    write(&kept, &scene.record.export());
+    scene
+        .look(&["--against", text(&kept)])
+        .finds("bad-head kept.tar");
+    scene.record.lines.clear();
+    let said = scene.look(&[]);
+    said.holds();
+    assert!(said.text.contains("notice: the record has no entry"));
 }
 
 #[test]

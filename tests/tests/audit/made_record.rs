@@ -15,12 +15,22 @@ pub(crate) fn officer(number: u16) -> Signer {
 
 /// A directory of as many officers, of whom `quorum` open a contact.
 pub(crate) fn directory(sequence: u64, officers: u16, quorum: u16) -> Vec<u8> {
+    let officers: Vec<Signer> = (1..=officers).map(officer).collect();
+    directory_of(sequence, &officers, quorum)
+}
+
+/// The same of these officers.
+pub(crate) fn directory_of(sequence: u64, officers: &[Signer], quorum: u16) -> Vec<u8> {
     let log = log_key(7).verifier();
-    let keys: Vec<String> = (1..=officers)
-        .map(|number| format!("\"{}\"", officer(number).verifier()))
-        .collect();
-    let recipients = vec!["\"age1pq1\""; officers.into()].join(",");
-    let keys = keys.join(",");
+    let quoted = |texts: Vec<String>| format!("\"{}\"", texts.join("\",\""));
+    let keys = quoted(
+        officers
+            .iter()
+            .map(|key| key.verifier().to_string())
+            .collect(),
+    );
+    let recipients = (1..=officers.len()).map(|number| format!("age1pq{number}"));
+    let recipients = quoted(recipients.collect());
     let text = format!(
         "hafan directory v1\n{{\"force\":\"btp\",\"sequence\":{sequence},\"valid_from\":\"2026-11-23\",\
          \"valid_until\":\"2027-12-14\",\"log\":\"{log}\",\"intake\":[],\"contact\":{{\"threshold\":{quorum},\
@@ -63,13 +73,23 @@ impl MadeEntry {
 
     /// About report number `of`; `rest` is what follows the member `report`.
     pub(crate) fn report(officer: u16, name: &str, of: u8, rest: &str) -> Self {
-        let h = h(of);
+        Self::about(officer, name, &h(of), rest)
+    }
+
+    /// The same about the report with this h.
+    pub(crate) fn about(officer: u16, name: &str, h: &str, rest: &str) -> Self {
         let event = format!("{{\"type\":\"{name}\",\"report\":\"{h}\"{rest}}}");
-        Self::new(officer, ("report", "hafan-blob-v1", &h), event)
+        Self::new(officer, ("report", "hafan-blob-v1", h), event)
     }
 
     pub(crate) fn imported(officer: u16, first: u64, last: u64) -> Self {
-        let digest = hex::encode(Sha256::digest([first, last].map(u64::to_be_bytes).concat()));
+        let note = [first, last].map(u64::to_be_bytes).concat();
+        Self::imported_under(officer, first, last, &note)
+    }
+
+    /// A bundle that ends with this checkpoint.
+    pub(crate) fn imported_under(officer: u16, first: u64, last: u64, note: &[u8]) -> Self {
+        let digest = hex::encode(Sha256::digest(note));
         let event = format!(
             "{{\"type\":\"imported\",\"year\":2026,\"first\":{first},\"last\":{last},\"checkpoint\":\"{digest}\"}}"
         );
@@ -167,26 +187,32 @@ impl MadeRecord {
 
     /// The file that `hafan-keys record export` writes.
     pub(crate) fn export(&self) -> Vec<u8> {
-        let mut archive = Vec::new();
-        let mut put = |name: &str, bytes: &[u8]| {
-            let size = u64::try_from(bytes.len()).unwrap();
-            archive.extend(Header::new(name, size).unwrap().encode());
-            archive.extend(bytes);
-            archive.resize(archive.len().next_multiple_of(512), 0);
-        };
+        let mut members: Vec<(String, &[u8])> = Vec::new();
         if let Some(head) = &self.head {
-            put("head", head);
+            members.push(("head".to_owned(), head));
         }
         for (sequence, note) in &self.directories {
-            put(&format!("directories/{sequence}"), note);
+            members.push((format!("directories/{sequence}"), note));
         }
         let lines: Vec<u8> = self
             .lines
             .iter()
             .flat_map(|line| [line, &b"\n"[..]].concat())
             .collect();
-        put("entries", &lines);
-        archive.resize(archive.len() + 1024, 0);
-        archive
+        members.push(("entries".to_owned(), &lines));
+        archive(&members)
     }
+}
+
+/// An archive of these members.
+pub(crate) fn archive(members: &[(String, &[u8])]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, bytes) in members {
+        let size = u64::try_from(bytes.len()).unwrap();
+        archive.extend(Header::new(name, size).unwrap().encode());
+        archive.extend(*bytes);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    archive
 }

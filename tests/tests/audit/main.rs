@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod bundles;
 mod log;
 mod made;
 mod made_record;

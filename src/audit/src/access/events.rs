@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::json::{Cursor, FormError};
 use crate::directory::date;
+use crate::entry::parse_digest;
 
 /// What a member of an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,11 +294,9 @@ fn value(member: Member, from: &mut Cursor<'_>) -> Result<Value, FormError> {
 
 /// 64 lower-case hex characters.
 pub(super) fn digest(from: &mut Cursor<'_>) -> Result<[u8; 32], FormError> {
-    let text = from.string()?;
-    let mut bytes = [0; 32];
-    let is_hex = hex::decode_to_slice(&text, &mut bytes).is_ok();
-    from.want(is_hex && hex::encode(bytes) == text)?;
-    Ok(bytes)
+    let digest = parse_digest(&from.string()?);
+    from.want(digest.is_some())?;
+    Ok(digest.unwrap_or_default())
 }
 
 fn officer(from: &mut Cursor<'_>) -> Result<u64, FormError> {

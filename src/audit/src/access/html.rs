@@ -142,10 +142,12 @@ pub fn page(
     page.tag("h2", "h2", words.findings);
     let findings = report.findings.iter();
     let findings = findings.map(|f| format!("{} {}: {}", f.name, f.place, f.what));
-    page.list(findings, words.no_findings);
+    let more = (report.more > 0).then(|| format!("+ {}", report.more));
+    page.list(findings.chain(more), words.no_findings);
     if !report.notices.is_empty() {
         page.tag("h2", "h2", words.notices);
-        page.list(report.notices.iter().cloned(), "");
+        let more = (report.more_notices > 0).then(|| format!("+ {}", report.more_notices));
+        page.list(report.notices.iter().cloned().chain(more), "");
     }
     page.tag("h2", "h2", words.contacts);
     page.list(
@@ -203,12 +205,7 @@ fn entries(page: &mut Page, chain: &Chain, words: &Words) {
             ),
             Done::Unknown(name) => (name.clone(), String::new(), String::new(), String::new()),
         };
-        let officer = line
-            .officer
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let officer = line.officer_name().to_owned();
         let (number, date) = (line.number.to_string(), line.date.to_string());
         page.row(
             "td",

@@ -81,6 +81,12 @@ impl Line {
         statement(&envelope)
     }
 
+    /// Who, without the force: `officer-N`.
+    #[must_use]
+    pub fn officer_name(&self) -> &str {
+        self.officer.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Whether this key has signed it.
     #[must_use]
     pub fn is_by(&self, key: &Vkey) -> bool {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use self::bundles::Bundles;
 use self::html::Language;
 use self::record::{Chain, Parts};
-use crate::directory::{DIRECTORY_SIZE_BYTES_MAX, Directory};
+use crate::directory::{DIRECTORY_SIZE_BYTES_MAX, Directory, today};
 use crate::failure::{Failure, Kind};
 use crate::files;
 use crate::note::Vkey;
@@ -54,15 +54,7 @@ pub struct Options {
 /// # Errors
 /// A file cannot be read, or is no export at all, and nothing was found before.
 pub fn audit(options: &Options) -> Result<Report, Failure> {
-    let mut report = Report::new(UNPROVEN);
-    match look(options, &mut report) {
-        Err(failure) if report.is_clean() => Err(failure),
-        Err(failure) => {
-            report.unfinished(&failure);
-            Ok(report)
-        }
-        Ok(()) => Ok(report),
-    }
+    Report::of(UNPROVEN, |report| look(options, report))
 }
 
 fn look(options: &Options, report: &mut Report) -> Result<(), Failure> {
@@ -87,19 +79,16 @@ fn look(options: &Options, report: &mut Report) -> Result<(), Failure> {
     }
     let bundles = if options.bundles.is_empty() {
         report.notice(
-            "no bundles were given: that each report was imported is not matched leaf by leaf",
+            "no bundles were given: that each report was imported is not matched submission by submission",
         );
         None
     } else {
-        Some(Bundles::read(&options.bundles, report)?)
+        Some(Bundles::read(&options.bundles, &options.root, report)?)
     };
     let contacts = rules::judge(&chain, &parts, bundles.as_ref(), report);
     say(&chain, contacts.len(), report);
     if let Some((path, language)) = &options.html {
-        let day = jiff::Timestamp::now()
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .date()
-            .to_string();
+        let day = today().to_string();
         let force = record::force_of(&options.root);
         let page = html::page(*language, force, &day, &chain, &contacts, report);
         std::fs::write(path, page).map_err(|error| Failure::write(path, error))?;
@@ -143,11 +132,7 @@ fn against(path: &Path, chain: &Chain, root: &Vkey, report: &mut Report) -> Resu
     let note = parts
         .as_ref()
         .map_or(Some(bytes.as_slice()), |parts| parts.head);
-    let place = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let place = files::name_of(path);
     let opened =
         note.map(|note| record::open_head(note, record::force_of(root), &chain.directories));
     let head = match opened {
@@ -156,8 +141,14 @@ fn against(path: &Path, chain: &Chain, root: &Vkey, report: &mut Report) -> Resu
             report.found("bad-head", place, why);
             return Ok(());
         }
-        // An export of a record without an entry.
-        None => return Ok(()),
+        None => {
+            if parts.is_some_and(|parts| !parts.entries.is_empty()) {
+                report.found("bad-head", place, "it has entries and no head over them");
+            } else {
+                report.notice(format!("{place} is of a record without an entry"));
+            }
+            return Ok(());
+        }
     };
     match chain.root(head.size) {
         None => {

@@ -91,7 +91,8 @@ pub fn follow(parts: &Parts<'_>, root: &Vkey, report: &mut Report) -> Chain {
         walk.line(line, &mut chain, report);
     }
     let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-    head(parts, root, count, &mut chain, report);
+    let is_whole = !walk.is_broken;
+    head(parts, root, (count, is_whole), &mut chain, report);
     if !tail.is_empty() {
         if tail.len() <= LINE_SIZE_BYTES_MAX {
             report.notice(format!(
@@ -129,16 +130,18 @@ impl Walk {
             Err(why) => {
                 report.found("changed-entry", &place, why.to_string());
                 self.is_broken = true;
-                self.expected += 1;
+                self.expected = expected.saturating_add(1);
                 return;
             }
         };
-        self.number(&line, report);
+        // What nobody has signed says nothing, its number neither.
         if let Err(why) = signed(&line, &chain.directories) {
-            report.found("changed-entry", format!("entry {}", line.number), why);
+            report.found("changed-entry", &place, why);
             self.is_broken = true;
+            self.expected = expected.saturating_add(1);
             return;
         }
+        self.number(&line, report);
         if line.number == expected && line.before != before && !self.is_broken {
             let place = format!("entry {}", expected.saturating_sub(1));
             report.found(
@@ -180,7 +183,7 @@ impl Walk {
             report.found("reordered-entry", format!("entry {found}"), what);
             self.is_broken = true;
         }
-        self.expected = expected.max(found + 1);
+        self.expected = expected.max(found.saturating_add(1));
     }
 }
 
@@ -201,7 +204,17 @@ fn signed(line: &Line, directories: &BTreeMap<u64, Directory>) -> Result<(), Str
     }
 }
 
-fn head(parts: &Parts<'_>, root: &Vkey, count: u64, chain: &mut Chain, report: &mut Report) {
+/// The head over so many lines, of which each stands where it was written when the chain is whole.
+fn head(
+    parts: &Parts<'_>,
+    root: &Vkey,
+    (count, is_whole): (u64, bool),
+    chain: &mut Chain,
+    report: &mut Report,
+) {
+    if count == 0 {
+        report.notice("the record has no entry");
+    }
     let Some(note) = parts.head else {
         if count > 1 || (count == 0 && !parts.entries.is_empty()) {
             report.found(
@@ -209,6 +222,8 @@ fn head(parts: &Parts<'_>, root: &Vkey, count: u64, chain: &mut Chain, report: &
                 "head",
                 "there are entries and no head over them",
             );
+        } else if count == 1 {
+            report.notice("there is one entry and no head over it: the first write was interrupted, or the rest was taken away");
         }
         return;
     };
@@ -238,7 +253,7 @@ fn head(parts: &Parts<'_>, root: &Vkey, count: u64, chain: &mut Chain, report: &
         ));
     }
     let found = chain.root(head.size);
-    if found.is_some_and(|root| root != head.root) && report.is_clean() {
+    if is_whole && found.is_some_and(|root| root != head.root) {
         let place = format!("entry {}", head.size);
         report.found(
             "replaced-entry",

@@ -67,8 +67,10 @@ pub fn judge(
         requests: HashMap::new(),
         approvals: Vec::new(),
         contacts: Vec::new(),
+        newest: 0,
     };
     for line in &chain.lines {
+        rules.still_there(line, report);
         match &line.done {
             Done::Known(event) => rules.entry(line, event, report),
             Done::Unknown(name) => {
@@ -88,15 +90,12 @@ struct Rules<'a> {
     requests: HashMap<u64, Request<'a>>,
     approvals: Vec<Approval<'a>>,
     contacts: Vec<ContactOpened>,
+    /// The newest directory that an entry named so far.
+    newest: u64,
 }
 
 fn place(line: &Line) -> String {
     format!("entry {}", line.number)
-}
-
-/// `officer-N` of `hafan/{force}/officer-N`.
-fn officer(line: &Line) -> &str {
-    line.officer.rsplit('/').next().unwrap_or_default()
 }
 
 impl<'a> Rules<'a> {
@@ -121,6 +120,27 @@ impl<'a> Rules<'a> {
             "directory-issued" => self.issued(line, event, report),
             "officer-added" | "officer-removed" => self.officers(line, event, report),
             _ => {}
+        }
+    }
+
+    /// Who is no officer of the newest directory has left: an older one that names the key does not bring them back.
+    fn still_there(&mut self, line: &Line, report: &mut Report) {
+        let key_in = |directory: u64| {
+            let directory = self.chain.directories.get(&directory)?;
+            let mut officers = directory.officers.iter();
+            officers.find(|key| key.name() == line.officer)
+        };
+        self.newest = self.newest.max(line.directory);
+        let is_there = match (key_in(line.directory), key_in(self.newest)) {
+            (Some(then), Some(now)) => then.is_same_key(now),
+            (_, _) => false,
+        };
+        if !is_there {
+            let what = format!(
+                "{} signed it under directory {}, and is no officer of directory {}, which an entry before it names",
+                line.officer, line.directory, self.newest
+            );
+            report.found("former-officer", place(line), what);
         }
     }
 
@@ -169,7 +189,7 @@ impl<'a> Rules<'a> {
     fn requested(&mut self, line: &'a Line, event: &Event) {
         let request = Request {
             report: event.report().unwrap_or_default(),
-            officer: officer(line),
+            officer: line.officer_name(),
             date: line.date,
             reason: event.reason().unwrap_or_default(),
         };
@@ -191,7 +211,7 @@ impl<'a> Rules<'a> {
             entry: line.number,
             report: of,
             request: number,
-            officer: officer(line),
+            officer: line.officer_name(),
             reason: event.reason().unwrap_or_default(),
         });
     }
@@ -208,8 +228,12 @@ impl<'a> Rules<'a> {
                 let what = format!("entry {number} does not ask for the contact of this report");
                 report.found("opening-without-request", place(line), what);
             }
-            Some(request) if request.officer != officer(line) => {
-                let what = format!("{} asked, and {} opened", request.officer, officer(line));
+            Some(request) if request.officer != line.officer_name() => {
+                let what = format!(
+                    "{} asked, and {} opened",
+                    request.officer,
+                    line.officer_name()
+                );
                 report.found("opened-by-another", place(line), what);
             }
             Some(request) => {
