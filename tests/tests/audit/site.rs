@@ -175,6 +175,35 @@ const FAULTS: &[Fault] = &[
         "changed-file /: its SHA-256 is",
     ),
     (
+        "another page as gzip for one browser",
+        |asked, answer| {
+            let is_gzip = asked.head.contains("accept-encoding: gzip\r\n");
+            if asked.path == "/" && is_gzip && asked.head.contains("Firefox") {
+                answer.body[0] ^= 1;
+            }
+        },
+        "changed-file /: its SHA-256 is",
+    ),
+    (
+        "a worker that stays with one browser",
+        |asked, answer| {
+            if asked.path == "/sw.js" && asked.head.contains("Firefox") {
+                answer.status = 200;
+            }
+        },
+        "extra-file /sw.js: it is answered with status 200, and the release does not have it; asked for as Firefox",
+    ),
+    (
+        "two types of one page",
+        |asked, answer| {
+            if asked.path == "/" {
+                let more = ("content-type".to_owned(), "text/plain".to_owned());
+                answer.headers.push(more);
+            }
+        },
+        "extra-header /: content-type is there 2 times",
+    ),
+    (
         "a file is missing",
         |asked, answer| {
             if asked.path == "/assets/seal.js" {
@@ -340,6 +369,21 @@ fn who_is_served_something_else_is_said() {
         "{}",
         said.text
     );
+    let url = doctored(server.address(), |asked, answer| {
+        if asked.path == "/" && asked.head.contains("accept-encoding: gzip\r\n") {
+            answer.body[0] ^= 1;
+        }
+    });
+    let said = audit(&["site", &url, "--manifest", text(&manifest)]);
+    for browser in ["Chromium", "Firefox", "Safari"] {
+        assert!(
+            said.text.contains(&format!("gzip as {browser}")),
+            "{}",
+            said.text
+        );
+    }
+    assert!(!said.text.contains("br as") && !said.text.contains("identity as"));
+    assert!(said.text.contains("looked at leaving leads to: https://"));
 }
 
 #[test]

@@ -90,7 +90,12 @@ pub fn headers(manifest: &Manifest, served: &HeaderMap) -> Vec<Difference> {
         }
     }
     for name in served.keys() {
+        let times = served.get_all(name).iter().count();
         let name = name.as_str();
+        // Each proxy on the way adds its own `via`.
+        if ALLOWED.contains(&name) && name != "via" && times > 1 {
+            found.push(("extra-header", format!("{name} is there {times} times")));
+        }
         if !manifest.headers.contains_key(name) && !ALLOWED.contains(&name) {
             found.push((
                 "extra-header",
@@ -101,7 +106,8 @@ pub fn headers(manifest: &Manifest, served: &HeaderMap) -> Vec<Difference> {
     found
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+/// What a header says; one that is there twice is a finding of [`headers`].
+pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

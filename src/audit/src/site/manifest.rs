@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::entry::parse_digest;
+
 /// The largest manifest in bytes.
 pub const MANIFEST_SIZE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -72,7 +74,7 @@ impl Manifest {
                 .all(|(name, _)| name == "br" || name == "gzip");
             let digests = encodings.map(|(_, encoding)| &encoding.sha256);
             let digests = digests.chain([&file.sha256]);
-            let sound = digests.clone().all(|digest| is_digest(digest));
+            let sound = digests.clone().all(|digest| parse_digest(digest).is_some());
             if !is_path(path) || !known || !sound {
                 return Err(failed("a file of it is not as it must be"));
             }
@@ -109,8 +111,4 @@ fn is_path(path: &str) -> bool {
             && !segment.bytes().all(|byte| byte == b'.')
     };
     path == "/" || rest.split('/').all(is_segment)
-}
-
-fn is_digest(text: &str) -> bool {
-    hex::decode(text).is_ok_and(|bytes| bytes.len() == 32 && hex::encode(bytes) == text)
 }

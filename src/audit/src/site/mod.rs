@@ -6,7 +6,7 @@
 pub mod compare;
 pub mod manifest;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 
-use self::compare::Difference;
+use self::compare::{Difference, text};
 use self::manifest::{MANIFEST_SIZE_BYTES_MAX, Manifest};
 use crate::client::{Answer, Client};
 use crate::failure::{Failure, Kind};
@@ -34,8 +34,10 @@ const UNPROVEN: &[&str] = &[
     "what a proxy or a network in between changes for others",
 ];
 
-/// What browsers say of themselves.
-const BROWSERS: [(&str, &str, &str); 3] = [
+/// A browser: its name, what it says of itself, and its languages.
+type Browser = (&'static str, &'static str, &'static str);
+
+const BROWSERS: [Browser; 3] = [
     (
         "Chromium",
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
@@ -97,7 +99,13 @@ pub fn audit(options: &Options) -> Result<Report, Failure> {
         client: &options.client,
         manifest: &manifest,
     };
-    site.published(&bytes, &mut report)?;
+    let published = site.published(&bytes, &mut report);
+    if report.is_clean() {
+        published?;
+    } else if let Err(failure) = published {
+        report.unfinished(&failure);
+        return Ok(report);
+    }
     let requests = site.files(&mut report);
     let others = site.others(&mut report);
     let failures = [requests.as_ref().err(), others.as_ref().err()];
@@ -123,33 +131,26 @@ type Found = BTreeMap<(&'static str, String, String), Vec<String>>;
 impl Site<'_> {
     /// The manifest that is served must be the one that was published.
     fn published(&self, wanted: &[u8], report: &mut Report) -> Result<(), Failure> {
-        let path = "/manifest.json";
-        let answer = self.client.ask(path, &[], ANSWER_SIZE_BYTES_MAX)?;
-        if answer.status != http::StatusCode::OK || answer.body != wanted {
+        self.as_each_browser("/manifest.json", report, |answer| {
+            if answer.status == http::StatusCode::OK && answer.body == wanted {
+                return Vec::new();
+            }
             let what = format!(
                 "status {}, and SHA-256 {}; that of the one given is {}",
                 answer.status.as_u16(),
                 hex::encode(Sha256::digest(&answer.body)),
                 hex::encode(Sha256::digest(wanted))
             );
-            report.found("other-manifest", path, what);
-        }
-        for (name, what) in compare::headers(self.manifest, &answer.headers) {
-            report.found(name, path, what);
-        }
-        Ok(())
+            vec![("other-manifest", what)]
+        })
     }
 
     /// Every file, in each form, as each browser asks. Gives the number of requests.
     fn files(&self, report: &mut Report) -> Result<usize, Failure> {
         let mut jobs = Vec::new();
         for path in self.manifest.files.keys() {
-            for (number, accept) in ACCEPTS.iter().enumerate() {
-                // As browsers ask, each of them; in the other forms, one of them each.
-                let all = accept.1.len() > 1;
-                let browsers = BROWSERS.iter().enumerate();
-                let browsers = browsers.filter(|(at, _)| all || *at == number % BROWSERS.len());
-                jobs.extend(browsers.map(|(_, browser)| (path, accept, browser)));
+            for accept in &ACCEPTS {
+                jobs.extend(BROWSERS.iter().map(|browser| (path, accept, browser)));
             }
         }
         let next = AtomicUsize::new(0);
@@ -169,7 +170,9 @@ impl Site<'_> {
                         match self.look(path, accept, browser) {
                             Ok(differences) => {
                                 let how = format!("{} as {}", accept.0, browser.0);
-                                note(&found, path, &how, differences);
+                                if let Ok(mut found) = found.lock() {
+                                    note(&mut found, path, &how, differences);
+                                }
                             }
                             Err(failure) => {
                                 stop.store(true, Ordering::Relaxed);
@@ -183,116 +186,143 @@ impl Site<'_> {
             }
         });
         bar.finish_and_clear();
-        for ((name, path, what), how) in found.into_inner().unwrap_or_default() {
-            let what = if how.len() == ACCEPTS.len() + BROWSERS.len() - 1 {
-                what
-            } else {
-                format!("{what}; asked for {}", how.join(", "))
-            };
-            report.found(name, path, what);
-        }
+        let all = ACCEPTS.len() * BROWSERS.len();
+        tell(found.into_inner().unwrap_or_default(), all, report);
         match failed.into_inner() {
             Ok(Some(failure)) => Err(failure),
             Ok(None) | Err(_) => Ok(jobs.len()),
         }
     }
 
+    fn ask(&self, path: &str, accept: &str, browser: &Browser) -> Result<Answer, Failure> {
+        let (_, agent, language) = browser;
+        let fields = [
+            ("accept", "*/*"),
+            ("accept-encoding", accept),
+            ("accept-language", *language),
+            ("user-agent", *agent),
+        ];
+        self.client.ask(path, &fields, ANSWER_SIZE_BYTES_MAX)
+    }
+
     fn look(
         &self,
         path: &str,
         (accept, accepts): &(&str, &[&str]),
-        (_, agent, language): &(&str, &str, &str),
+        browser: &Browser,
     ) -> Result<Vec<Difference>, Failure> {
-        let fields = [
-            ("accept", "*/*"),
-            ("accept-encoding", *accept),
-            ("accept-language", *language),
-            ("user-agent", *agent),
-        ];
-        let answer = self.client.ask(path, &fields, ANSWER_SIZE_BYTES_MAX)?;
+        let answer = self.ask(path, accept, browser)?;
         let Some(file) = self.manifest.files.get(path) else {
             return Ok(Vec::new());
         };
         Ok(compare::file(self.manifest, file, accepts, &answer))
     }
 
-    /// The way out, and what must not be there.
+    /// The way out, and what must not be there, as each browser asks.
     fn others(&self, report: &mut Report) -> Result<(), Failure> {
-        self.leave(report)?;
+        let mut exits = BTreeSet::new();
+        let left = self.as_each_browser("/leave", report, |answer| {
+            exits.extend(text(&answer.headers, "location"));
+            leave(answer)
+        });
+        for exit in exits {
+            report.looked_at("leaving leads to", exit);
+        }
+        left?;
         for path in NOT_THERE {
-            if self.manifest.files.contains_key(path) {
-                continue;
-            }
-            let answer = self.client.ask(
-                path,
-                &[("accept-encoding", "identity")],
-                ANSWER_SIZE_BYTES_MAX,
-            )?;
-            let status = answer.status.as_u16();
-            if status != 404 {
-                let what = format!(
-                    "it is answered with status {status}, and the release does not have it"
-                );
-                report.found("extra-file", path, what);
-            } else {
-                self.not_found(path, &answer, report);
-            }
-            for (name, what) in compare::headers(self.manifest, &answer.headers) {
-                report.found(name, path, what);
+            if !self.manifest.files.contains_key(path) {
+                self.as_each_browser(path, report, |answer| self.not_there(answer))?;
             }
         }
         Ok(())
+    }
+
+    /// Asks for a path as each browser does, and says what differs, in its headers too.
+    fn as_each_browser(
+        &self,
+        path: &str,
+        report: &mut Report,
+        mut look: impl FnMut(&Answer) -> Vec<Difference>,
+    ) -> Result<(), Failure> {
+        let mut found = Found::new();
+        let mut failed = Ok(());
+        for browser in &BROWSERS {
+            let answer = match self.ask(path, "identity", browser) {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    failed = Err(failure);
+                    break;
+                }
+            };
+            let mut differences = look(&answer);
+            differences.extend(compare::headers(self.manifest, &answer.headers));
+            note(&mut found, path, &format!("as {}", browser.0), differences);
+        }
+        tell(found, BROWSERS.len(), report);
+        failed
+    }
+
+    fn not_there(&self, answer: &Answer) -> Vec<Difference> {
+        let status = answer.status.as_u16();
+        if status == 404 {
+            return self.not_found(answer);
+        }
+        let what = format!("it is answered with status {status}, and the release does not have it");
+        vec![("extra-file", what)]
     }
 
     /// A 404 has the release's page for it, if it has one.
-    fn not_found(&self, path: &str, answer: &Answer, report: &mut Report) {
+    fn not_found(&self, answer: &Answer) -> Vec<Difference> {
         let Some(page) = self.manifest.files.get("/404.html") else {
-            return;
+            return Vec::new();
         };
         let found = hex::encode(Sha256::digest(&answer.body));
-        if found != page.sha256 {
-            let what = format!(
-                "the page of a 404 has SHA-256 {found}, want {}",
-                page.sha256
-            );
-            report.found("changed-file", path, what);
-            for (name, what) in compare::scripts(self.manifest, &answer.body) {
-                report.found(name, path, what);
-            }
+        if found == page.sha256 {
+            return Vec::new();
         }
-    }
-
-    /// Leaving goes elsewhere at once and has the browser forget.
-    fn leave(&self, report: &mut Report) -> Result<(), Failure> {
-        let path = "/leave";
-        let answer = self.client.ask(path, &[], ANSWER_SIZE_BYTES_MAX)?;
-        let header = |name: &str| {
-            let value = answer.headers.get(name);
-            value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let leads_out = header("location").is_some_and(|to| to.starts_with("https://"));
-        if answer.status.as_u16() != 303 || !leads_out {
-            report.found("wrong-status", path, "it does not lead to another site");
-        }
-        let wanted = "\"cache\", \"cookies\", \"storage\"";
-        if header("clear-site-data").as_deref() != Some(wanted) {
-            report.found(
-                "weaker-header",
-                path,
-                "clear-site-data does not have all forgotten",
-            );
-        }
-        for (name, what) in compare::headers(self.manifest, &answer.headers) {
-            report.found(name, path, what);
-        }
-        Ok(())
+        let what = format!(
+            "the page of a 404 has SHA-256 {found}, want {}",
+            page.sha256
+        );
+        let mut differences = vec![("changed-file", what)];
+        differences.extend(compare::scripts(self.manifest, &answer.body));
+        differences
     }
 }
 
-fn note(found: &Mutex<Found>, path: &str, how: &str, differences: Vec<Difference>) {
-    let Ok(mut found) = found.lock() else { return };
+/// Leaving goes elsewhere at once and has the browser forget.
+fn leave(answer: &Answer) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let leads_out = text(&answer.headers, "location").is_some_and(|to| to.starts_with("https://"));
+    if answer.status.as_u16() != 303 || !leads_out {
+        found.push((
+            "wrong-status",
+            "it does not lead to another site".to_owned(),
+        ));
+    }
+    let wanted = "\"cache\", \"cookies\", \"storage\"";
+    if text(&answer.headers, "clear-site-data").as_deref() != Some(wanted) {
+        let what = "clear-site-data does not have all forgotten";
+        found.push(("weaker-header", what.to_owned()));
+    }
+    found
+}
+
+fn note(found: &mut Found, path: &str, how: &str, differences: Vec<Difference>) {
     for (name, what) in differences {
         let key = (name, path.to_owned(), what);
         found.entry(key).or_default().push(how.to_owned());
+    }
+}
+
+/// Reports each difference, and to whom it was shown unless that is all.
+fn tell(found: Found, all: usize, report: &mut Report) {
+    for ((name, path, what), how) in found {
+        let what = if how.len() == all {
+            what
+        } else {
+            format!("{what}; asked for {}", how.join(", "))
+        };
+        report.found(name, path, what);
     }
 }
