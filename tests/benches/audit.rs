@@ -17,7 +17,7 @@ use hafan::store::{Body, Store, StoreConfig};
 use hafan_audit::log::{self, BeatChange, Reading, Source};
 use hafan_audit::{note::Vkey, store};
 use hafan_directory::Force;
-use hafan_tests::reports::{Noise, shaped};
+use hafan_tests::reports::{entries, shaped};
 use hafan_tlog::tile::{self, TileKind};
 use hafan_tlog::{Checkpoint, Entry, Frontier, Signer};
 use sha2::{Digest as _, Sha256};
@@ -40,15 +40,7 @@ fn main() -> Result<()> {
 }
 
 fn log_of_a_million(dir: &Path) -> Result<()> {
-    let mut noise = Noise::new(1);
-    let entries: Vec<Entry> = (0..LEAVES)
-        .map(|_| {
-            let (mut h, mut t) = ([0; 32], [0; 32]);
-            noise.fill(&mut h);
-            noise.fill(&mut t);
-            Entry::drop_of(h, t)
-        })
-        .collect();
+    let entries = entries(LEAVES);
     write_log(dir, &entries)?;
     let bytes: Vec<u8> = entries.iter().flat_map(Entry::encode).collect();
     let key = Signer::from_seed(LOG_NAME, &[7; 32])?
@@ -121,9 +113,10 @@ fn store_of_reports(dir: &Path) -> Result<()> {
     let key = fill(dir, reports)?;
     let segments: Vec<PathBuf> = hafan_tests::segments(&dir.join("store"))?;
     let options = store::Options {
-        store: None,
+        copy: None,
         config: dir.join("config.toml"),
         log_key: Some(Vkey::parse(&key)?),
+        beat: BeatChange::Found,
     };
     let name = format!("audit store: {reports} reports, against reading");
     let mut figure = Figure::new(name, "MB/s");
@@ -184,7 +177,7 @@ fn fill(dir: &Path, reports: u64) -> Result<String> {
     let root = Signer::from_seed("hafan/btp/root", &[1; 32])?.verifier();
     let text = format!(
         "log_name = \"{LOG_NAME}\"\nstore_dir = \"store\"\npinned_dir = \"pinned\"\n\
-         directories_dir = \"directories\"\nleaves_per_epoch = {LEAVES_PER_EPOCH}\n\
+         directories_dir = \"directories\"\ndrafts_dir = \"drafts\"\nleaves_per_epoch = {LEAVES_PER_EPOCH}\n\
          [forces.btp]\nroot = \"{root}\"\n"
     );
     fs::write(dir.join("config.toml"), text)?;

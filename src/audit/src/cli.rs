@@ -105,21 +105,31 @@ pub(crate) struct AccessArgs {
 
 const STORE: &str = "Examples:
   hafan-audit store --config /etc/hafan/config.toml
-  hafan-audit store /mnt/snapshot/store --config /etc/hafan/config.toml --json
+  hafan-audit store /mnt/snapshot/store --pinned /mnt/snapshot/pinned --drafts /mnt/snapshot/drafts \\
+      --config /etc/hafan/config.toml --json
 
 Accounts for every byte of the value log, the index, the pins and the drafts. The server has to be stopped, or the store a snapshot or a copy (cp -a keeps the times, which are looked at). The index is opened in a copy in the temporary folder.";
 
 #[derive(Args)]
 pub(crate) struct StoreArgs {
-    /// The folder of the store, or of a copy of it; else the one of the configuration.
-    #[arg(value_name = "DIR")]
+    /// The folder of a copy of the store, with its pins and drafts; else all those of the configuration.
+    #[arg(value_name = "DIR", requires_all = ["pinned", "drafts"])]
     pub(crate) dir: Option<PathBuf>,
+    /// The folder of the pins that were copied with it.
+    #[arg(long, value_name = "DIR", requires = "dir")]
+    pub(crate) pinned: Option<PathBuf>,
+    /// The folder of the drafts that were copied with it.
+    #[arg(long, value_name = "DIR", requires = "dir")]
+    pub(crate) drafts: Option<PathBuf>,
     /// The configuration that the server runs with.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
     /// The key of the logs, where no directory names it.
     #[arg(long, value_name = "VKEY_OR_FILE")]
     pub(crate) log_key: Option<String>,
+    /// Take epochs of another size than those before, because that was announced.
+    #[arg(long)]
+    pub(crate) accept_beat: bool,
     /// For machines: one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

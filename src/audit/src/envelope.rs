@@ -2,9 +2,10 @@
 //!
 //! Looks at structure and digests. What is sealed in them nobody here can open.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
+
+use crate::checkpoint::Checkpoint;
+use crate::note::{Note, Vkey};
 
 /// Size of an envelope's header in bytes.
 pub const HEADER_SIZE_BYTES: usize = 1627;
@@ -16,16 +17,19 @@ pub const PREFIX_SIZE_BYTES: usize = 48;
 pub const PAGE_SIZE_BYTES: usize = RECORDS * RECORD_SIZE_BYTES + SEEN_SIZE_BYTES;
 
 /// Records of a page.
-const RECORDS: usize = 64;
+pub(crate) const RECORDS: usize = 64;
 
 /// Size in bytes of what stands behind them.
-const SEEN_SIZE_BYTES: usize = 1024;
+pub(crate) const SEEN_SIZE_BYTES: usize = 1024;
 
 /// Size of a record of a page in bytes.
-const RECORD_SIZE_BYTES: usize = 4096;
+pub(crate) const RECORD_SIZE_BYTES: usize = 4096;
 
 /// Size of a draft in bytes: an envelope of the first class.
 pub const DRAFT_SIZE_BYTES: usize = 67_195;
+
+/// What the digest of a page's index part begins with.
+pub const INDEX_LABEL: &[u8] = b"hafan/reply-index/v1\0";
 
 const CHUNK_SIZE_BYTES: usize = 65_536;
 
@@ -116,6 +120,25 @@ fn check_header(header: &[u8]) -> Result<(), usize> {
     }
 }
 
+/// Compares what is there of a header, which a write may have left out in part; gives the first byte that is wrong.
+#[must_use]
+pub fn wrong_in_part(header: &[u8], is_there: impl Fn(usize) -> bool) -> Option<usize> {
+    let literal = |bytes: &'static [u8]| bytes.iter().map(|byte| Some(*byte));
+    let lines = LINES.iter().flat_map(|(bytes, characters, _)| {
+        literal(bytes).chain(std::iter::repeat_n(None, *characters))
+    });
+    let wanted = lines.chain(literal(b"\n"));
+    let mut bytes = header.iter().zip(wanted).enumerate();
+    let wrong = bytes.find(|(at, (byte, wanted))| {
+        is_there(*at)
+            && match wanted {
+                Some(wanted) => *byte != wanted,
+                None => base64_value(**byte).is_none(),
+            }
+    });
+    wrong.map(|(at, _)| at)
+}
+
 const fn base64_value(character: u8) -> Option<u8> {
     match character {
         b'A'..=b'Z' => Some(character - b'A'),
@@ -127,11 +150,11 @@ const fn base64_value(character: u8) -> Option<u8> {
     }
 }
 
-/// Checks the structure of an envelope; gives what follows its header, which must look like noise.
+/// Checks the structure of an envelope; gives its header, and what follows that, which must look like noise.
 ///
 /// # Errors
 /// See [`StructureError`].
-pub fn check_envelope(envelope: &[u8]) -> Result<&[u8], StructureError> {
+pub fn check_envelope(envelope: &[u8]) -> Result<(&[u8], &[u8]), StructureError> {
     let size = StructureError::Size {
         found: envelope.len(),
     };
@@ -140,7 +163,7 @@ pub fn check_envelope(envelope: &[u8]) -> Result<&[u8], StructureError> {
     }
     let (header, sealed) = envelope.split_at_checked(HEADER_SIZE_BYTES).ok_or(size)?;
     check_header(header).map_err(|at| StructureError::Header { at })?;
-    Ok(sealed)
+    Ok((header, sealed))
 }
 
 /// A submission's digests, and what of it must look like noise.
@@ -149,7 +172,9 @@ pub struct Submission<'a> {
     pub h: [u8; 32],
     /// The digest of τ.
     pub t: [u8; 32],
-    /// Behind the envelope's header.
+    /// The envelope's header.
+    pub header: &'a [u8],
+    /// Behind it.
     pub sealed: &'a [u8],
     /// Salt and τ.
     pub prefix: &'a [u8],
@@ -163,7 +188,7 @@ pub fn check_submission(bytes: &[u8]) -> Result<Submission<'_>, StructureError> 
     let short = StructureError::Short { found: bytes.len() };
     let (prefix, envelope) = bytes.split_at_checked(PREFIX_SIZE_BYTES).ok_or(short)?;
     let (salt, tag) = prefix.split_at_checked(16).ok_or(short)?;
-    let sealed = check_envelope(envelope)?;
+    let (header, sealed) = check_envelope(envelope)?;
     let h = Sha256::new()
         .chain_update(b"hafan/blob/v1\0")
         .chain_update(salt)
@@ -174,6 +199,7 @@ pub fn check_submission(bytes: &[u8]) -> Result<Submission<'_>, StructureError> 
     Ok(Submission {
         h: h.finalize().into(),
         t: t.finalize().into(),
+        header,
         sealed,
         prefix,
     })
@@ -185,29 +211,33 @@ pub struct Page {
     pub h: [u8; 32],
     /// The digest of its index part.
     pub t: [u8; 32],
+    /// What the officers saw.
+    pub seen: Seen,
 }
 
-/// Checks the structure of a page of answers, hashes it, and shows what of each record must look like noise.
+/// Checks the structure of a page of answers, hashes it, and shows each record: its number, its header, and what follows
+/// that, which must look like noise.
 ///
 /// # Errors
 /// See [`StructureError`].
-pub fn check_page(page: &[u8], mut sealed: impl FnMut(&[u8])) -> Result<Page, StructureError> {
+pub fn check_page(
+    page: &[u8],
+    mut look: impl FnMut(usize, &[u8], &[u8]),
+) -> Result<Page, StructureError> {
     if page.len() != PAGE_SIZE_BYTES {
         return Err(StructureError::Page { found: page.len() });
     }
-    let mut index = Sha256::new().chain_update(b"hafan/reply-index/v1\0");
+    let mut index = Sha256::new().chain_update(INDEX_LABEL);
     let (records, seen) = page
         .split_at_checked(RECORDS * RECORD_SIZE_BYTES)
         .ok_or(StructureError::Page { found: page.len() })?;
-    if !is_seen(seen) {
-        return Err(StructureError::Seen);
-    }
+    let seen = Seen::parse(seen).ok_or(StructureError::Seen)?;
     for (record, bytes) in records.chunks_exact(RECORD_SIZE_BYTES).enumerate() {
         let failed = |at| StructureError::Record { record, at };
         let (tag, file) = bytes.split_at_checked(2).ok_or(failed(0))?;
         let (header, rest) = file.split_at_checked(HEADER_SIZE_BYTES).ok_or(failed(0))?;
         check_header(header).map_err(failed)?;
-        sealed(rest);
+        look(record, header, rest);
         index.update(ct_x(header).ok_or(failed(ENC_START))?);
         index.update(tag);
     }
@@ -217,69 +247,110 @@ pub fn check_page(page: &[u8], mut sealed: impl FnMut(&[u8])) -> Result<Page, St
     Ok(Page {
         h: h.finalize().into(),
         t: index.finalize().into(),
+        seen,
     })
 }
 
-/// Whether bytes are a checkpoint as its log signs it, one cosignature, and zeros: nothing else can be said in them.
-fn is_seen(bytes: &[u8]) -> bool {
-    let end = bytes.iter().position(|byte| *byte == 0);
-    let (note, zeros) = bytes.split_at(end.unwrap_or(bytes.len()));
-    let Some(text) = std::str::from_utf8(note)
-        .ok()
-        .and_then(|text| text.strip_suffix('\n'))
-    else {
-        return false;
-    };
-    let lines: Vec<&str> = text.split('\n').collect();
-    let [origin, size, root, "", signature, cosignature] = lines.as_slice() else {
-        return false;
-    };
-    let is_line = |line: &str, bytes: usize| {
-        let parts = line
-            .strip_prefix("\u{2014} ")
-            .and_then(|l| l.split_once(' '));
-        parts.is_some_and(|(name, base64)| is_name(name) && is_base64_of(base64, bytes))
-    };
-    zeros.iter().all(|byte| *byte == 0)
-        && is_name(origin)
-        && size
-            .parse::<u64>()
-            .is_ok_and(|parsed| parsed.to_string() == *size)
-        && is_base64_of(root, 32)
-        && is_line(signature, 68)
-        && is_line(cosignature, 76)
+/// What the officers saw, as a page says: a checkpoint as its log signed it, and one cosignature. Nothing of it is
+/// believed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The name of the log.
+    pub origin: String,
+    /// The tree head.
+    pub head: Checkpoint,
+    /// The name of the key that cosigned it.
+    pub cosigner: String,
+    text: String,
+    /// Name, ID and signature.
+    signature: (String, [u8; 4], [u8; 64]),
+    cosigner_id: [u8; 4],
+    time_s: u64,
+    cosignature: [u8; 64],
 }
 
-/// A key's name of ours: `<host>/hafan/…` or `hafan/…`, of letters, digits and few marks.
-fn is_name(name: &str) -> bool {
-    let is_mark = |byte: u8| b"./:-".contains(&byte);
-    (1..=255).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
-}
+impl Seen {
+    /// Reads a note of a checkpoint with two signatures, and zeros behind it.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == 0);
+        let (note, zeros) = bytes.split_at(end.unwrap_or(bytes.len()));
+        if zeros.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        let note = Note::parse(note, SEEN_SIZE_BYTES).ok()?;
+        let (origin, head) = Checkpoint::parse(note.text()).ok()?;
+        let lines: Vec<_> = note.signatures().collect();
+        let [(name, id, signature), (cosigner, cosigner_id, cosignature)] = lines.as_slice() else {
+            return None;
+        };
+        let (time, cosignature) = cosignature.split_first_chunk::<8>()?;
+        Some(Self {
+            origin: origin.to_owned(),
+            head,
+            cosigner: (*cosigner).to_owned(),
+            text: note.text().to_owned(),
+            signature: ((*name).to_owned(), *id, (*signature).try_into().ok()?),
+            cosigner_id: *cosigner_id,
+            time_s: u64::from_be_bytes(*time),
+            cosignature: cosignature.try_into().ok()?,
+        })
+    }
 
-fn is_base64_of(text: &str, size: usize) -> bool {
-    BASE64_STANDARD
-        .decode(text)
-        .is_ok_and(|bytes| bytes.len() == size)
+    /// Whether the log has signed it with this key.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &Vkey) -> bool {
+        let (name, id, signature) = &self.signature;
+        name == key.name() && *id == key.id() && key.verifies(self.text.as_bytes(), signature)
+    }
+
+    /// Whether this key has cosigned it. Source: C2SP tlog-cosignature.
+    #[must_use]
+    pub fn is_cosigned_by(&self, key: &Vkey) -> bool {
+        let signed = format!("cosignature/v1\ntime {}\n{}", self.time_s, self.text);
+        self.cosigner == key.name()
+            && self.cosigner_id == key.cosigner_id()
+            && key.verifies(signed.as_bytes(), &self.cosignature)
+    }
+
+    /// Whether its time is the beginning of a day.
+    #[must_use]
+    pub const fn is_of_a_day(&self) -> bool {
+        self.time_s.is_multiple_of(24 * 60 * 60)
+    }
 }
 
 /// The last 32 of the 1,120 bytes that the stanza's argument encodes.
 fn ct_x(header: &[u8]) -> Option<[u8; 32]> {
-    // Byte 1,088 is the second of three that characters 1,448 to 1,451 encode: from there on, 46 characters.
-    let characters = header.get(ENC_START + 1448..ENC_START + 1494)?;
-    let mut bytes = Vec::with_capacity(36);
+    let characters = header.get(ENC_START..ENC_START + 1494)?;
+    decoded(characters).get(1088..1120)?.try_into().ok()
+}
+
+/// The bytes that the base64 of a header stands for: encapsulated key, sealed file key and MAC, which look like noise.
+#[must_use]
+pub fn encoded(header: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1184);
+    let mut at = 0;
+    for (literal, characters, _) in LINES {
+        at += literal.len();
+        bytes.extend(decoded(header.get(at..at + characters).unwrap_or_default()));
+        at += characters;
+    }
+    bytes
+}
+
+/// What base64 without padding stands for, as far as it is that.
+fn decoded(characters: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(characters.len() * 3 / 4);
     let (mut bits, mut count) = (0u32, 0u32);
-    for character in characters {
-        bits = (bits << 6 | u32::from(base64_value(*character)?)) & 0xfff;
+    for value in characters.iter().map_while(|c| base64_value(*c)) {
+        bits = (bits << 6 | u32::from(value)) & 0xfff;
         count += 6;
         if count >= 8 {
             count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
+            bytes.extend(u8::try_from(bits >> count & 0xff));
         }
     }
-    bytes.get(2..34)?.try_into().ok()
+    bytes
 }
 
 #[cfg(test)]

@@ -75,11 +75,29 @@ fn access_verb(args: AccessArgs) -> Result<Report, Failure> {
 }
 
 fn store_verb(args: &StoreArgs) -> Result<Report, Failure> {
+    let copy = (args.dir.clone(), args.pinned.clone(), args.drafts.clone());
     store::audit(&store::Options {
-        store: args.dir.clone(),
+        copy: match copy {
+            (Some(store), Some(pinned), Some(drafts)) => Some(store::Copied {
+                store,
+                pinned,
+                drafts,
+            }),
+            // What can be typed has all of them or none.
+            (_, _, _) => None,
+        },
         config: args.config.clone(),
         log_key: args.log_key.as_deref().map(files::vkey).transpose()?,
+        beat: beat(args.accept_beat),
     })
+}
+
+fn beat(is_accepted: bool) -> BeatChange {
+    if is_accepted {
+        BeatChange::Accepted
+    } else {
+        BeatChange::Found
+    }
 }
 
 fn log_verb(args: &LogArgs) -> Result<Report, Failure> {
@@ -114,10 +132,6 @@ fn log_verb(args: &LogArgs) -> Result<Report, Failure> {
         } else {
             Reading::All
         },
-        beat: if args.accept_beat {
-            BeatChange::Accepted
-        } else {
-            BeatChange::Found
-        },
+        beat: beat(args.accept_beat),
     })
 }

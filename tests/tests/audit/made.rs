@@ -150,7 +150,7 @@ impl Mirror {
         self.put("v1/forces/btp/directory", &note);
     }
 
-    /// A directory of one officer and one courier.
+    /// A directory of one officer, one key for answers and one courier.
     pub(crate) fn directory(sequence: u64, force: &str, log: &Signer, root: &Signer) -> Vec<u8> {
         let log = log.verifier();
         let key = |role: &str, seed| {
@@ -159,10 +159,11 @@ impl Mirror {
             key.verifier().to_string()
         };
         let (officer, courier) = (key("officer-1", 2), key("courier-1", 3));
+        let replies = key("replies-1", 11);
         let text = format!(
             "hafan directory v1\n{{\"force\":\"{force}\",\"sequence\":{sequence},\"valid_from\":\"2026-11-23\",\
              \"valid_until\":\"2026-12-14\",\"log\":\"{log}\",\"intake\":[],\"contact\":{{\"threshold\":1,\
-             \"recipients\":[\"age1pq1\"]}},\"officers\":[\"{officer}\"],\"replies\":null,\"couriers\":[\"{courier}\"],\
+             \"recipients\":[\"age1pq1\"]}},\"officers\":[\"{officer}\"],\"replies\":[\"{replies}\"],\"couriers\":[\"{courier}\"],\
              \"police_suspect\":null}}\n"
         );
         note::sign(&text, &[root]).unwrap()

@@ -67,13 +67,23 @@ pub(crate) fn leaf(submission: &[u8]) -> [u8; 66] {
 
 /// A page that is nothing but shaped like one, but for the checkpoint that it ends with; and its leaf.
 pub(crate) fn page(number: u64) -> (Vec<u8>, [u8; 66]) {
-    let log = Signer::from_seed(ORIGIN, &[7; 32]).unwrap();
-    let note = Checkpoint::of(ORIGIN, &Frontier::new()).unwrap().sign(&log);
-    let officers = Signer::from_seed("hafan/btp/replies-1", &[9; 32]).unwrap();
-    let seen = cosign(&note, &log.verifier(), &officers, 1_795_651_200).unwrap();
-    let page = shaped_page(number, &seen);
+    let page = page_seen(number, &Frontier::new(), 7, ("hafan/btp/replies-1", 11));
     let leaf = page_leaf(&page);
     (page, leaf)
+}
+
+/// A page whose checkpoint is of this tree, signed with this key of the log, and cosigned by this name and key.
+pub(crate) fn page_seen(
+    number: u64,
+    tree: &Frontier,
+    key: u8,
+    (cosigner, seed): (&str, u8),
+) -> Vec<u8> {
+    let log = Signer::from_seed(ORIGIN, &[key; 32]).unwrap();
+    let note = Checkpoint::of(ORIGIN, tree).unwrap().sign(&log);
+    let officers = Signer::from_seed(cosigner, &[seed; 32]).unwrap();
+    let seen = cosign(&note, &log.verifier(), &officers, 1_795_651_200).unwrap();
+    shaped_page(number, &seen)
 }
 
 /// A page that ends with words instead of a checkpoint.

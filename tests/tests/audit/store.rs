@@ -2,12 +2,14 @@
 
 use std::fs;
 
-use hafan_tlog::Signer;
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use hafan_tlog::{Frontier, Signer, leaf_hash};
 use jiff::ToSpan as _;
 
 use crate::made::{change, flip, log_key, write};
 use crate::made_store::{
-    MadeEpoch, MadeStore, leaf, page, page_leaf, page_that_says, sent, tombstone,
+    MadeEpoch, MadeStore, leaf, page, page_leaf, page_seen, page_that_says, sent, tombstone,
 };
 use crate::{Said, audit, text};
 
@@ -38,12 +40,24 @@ fn changed(number: u64, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     submission
 }
 
+/// A page whose cosignature says that it was made at noon.
+fn at_noon(mut page: Vec<u8>) -> Vec<u8> {
+    let end = page.iter().rposition(|byte| *byte == b'\n').unwrap();
+    let begin = page[..end].iter().rposition(|byte| *byte == b' ').unwrap() + 1;
+    let mut bytes = BASE64_STANDARD.decode(&page[begin..end]).unwrap();
+    bytes[4..12].copy_from_slice(&(1_795_651_200u64 + 43_200).to_be_bytes());
+    page[begin..end].copy_from_slice(BASE64_STANDARD.encode(bytes).as_bytes());
+    page
+}
+
 /// An intake of one submission and the epoch that it goes into.
 fn one(store: &mut MadeStore, submission: &[u8]) {
     store.begin();
     store.intake(&[submission.to_vec()]);
     store.epoch(&MadeEpoch::of(1, &[leaf(submission)]));
 }
+
+const REPLIES: (&str, u8) = ("hafan/btp/replies-1", 11);
 
 type Fault = (&'static str, fn(&mut MadeStore), &'static str);
 
@@ -236,6 +250,102 @@ const FAULTS: &[Fault] = &[
         "not-a-page segments/000000.log byte",
     ),
     (
+        "a page that ends with a checkpoint that the log never had",
+        |store| {
+            store.begin();
+            let tree: Frontier = [leaf_hash(b"another")].into_iter().collect();
+            store.page(&page_seen(1, &tree, 7, REPLIES));
+        },
+        "not-a-page segments/000000.log byte",
+    ),
+    (
+        "a page that ends with a checkpoint that the log has not signed",
+        |store| {
+            store.begin();
+            store.page(&page_seen(1, &Frontier::new(), 8, REPLIES));
+        },
+        "not-a-page segments/000000.log byte",
+    ),
+    (
+        "a page that was cosigned by who is no key for answers",
+        |store| {
+            store.begin();
+            let caller = "caller.from.Leeds.12:31";
+            store.page(&page_seen(1, &Frontier::new(), 7, (caller, 11)));
+        },
+        "not-a-page segments/000000.log byte",
+    ),
+    (
+        "a page that says the second at which it was cosigned",
+        |store| {
+            store.begin();
+            store.page(&at_noon(page(1).0));
+        },
+        "not-a-page segments/000000.log byte",
+    ),
+    (
+        "a page that was cosigned by another key than the directory names",
+        |store| {
+            store.begin();
+            let other = ("hafan/btp/replies-1", 12);
+            store.page(&page_seen(1, &Frontier::new(), 7, other));
+        },
+        "not-a-page segments/000000.log byte",
+    ),
+    (
+        "plaintext at the very end of an answer",
+        |store| {
+            let (mut bytes, _) = page(1);
+            bytes[4096 - 419..4096].fill(b'e');
+            store.begin();
+            store.page(&bytes);
+            store.epoch(&MadeEpoch::of(1, &[page_leaf(&bytes)]));
+        },
+        "plaintext segments/000000.log byte",
+    ),
+    (
+        "plaintext in the place of an encapsulated key",
+        |store| {
+            let words = BASE64_STANDARD_NO_PAD.encode("she said ".repeat(125).split_at(1120).0);
+            let submission = changed(1, |bytes| {
+                bytes[48 + 40..48 + 40 + 1494].copy_from_slice(words.as_bytes());
+            });
+            one(store, &submission);
+        },
+        "plaintext segments/000000.log byte",
+    ),
+    (
+        "a submission that never becomes a leaf",
+        |store| {
+            store.begin();
+            store.intake(&[sent(1).submission]);
+            store.epoch(&MadeEpoch::of(1, &[]));
+            store.epoch(&MadeEpoch::of(2, &[]));
+        },
+        "passed-over segments/000000.log byte",
+    ),
+    (
+        "a page that never becomes a leaf",
+        |store| {
+            store.begin();
+            store.page(&page(1).0);
+            store.epoch(&MadeEpoch::of(1, &[]));
+            store.epoch(&MadeEpoch::of(2, &[]));
+        },
+        "passed-over segments/000000.log byte",
+    ),
+    (
+        "a page was left waiting",
+        |store| {
+            store.begin();
+            let (first, second) = (page(1), page(2));
+            store.page(&first.0);
+            store.page(&second.0);
+            store.epoch(&MadeEpoch::of(1, &[second.1]));
+        },
+        "passed-over segments/000000.log byte",
+    ),
+    (
         "a page that is cut",
         |store| {
             store.begin();
@@ -292,6 +402,19 @@ const FAULTS: &[Fault] = &[
                 count: 7,
                 ..MadeEpoch::of(1, &[])
             });
+        },
+        "irregular-epoch segments/000000.log byte",
+    ),
+    (
+        "an epoch of another size between others",
+        |store| {
+            store.begin();
+            store.epoch(&MadeEpoch::of(1, &[]));
+            store.epoch(&MadeEpoch {
+                count: 7,
+                ..MadeEpoch::of(2, &[])
+            });
+            store.epoch(&MadeEpoch::of(3, &[]));
         },
         "irregular-epoch segments/000000.log byte",
     ),
@@ -446,6 +569,40 @@ const CHANGES: &[Change] = &[
         "stray-file pinned/notes",
     ),
     (
+        "the store was wiped as a whole",
+        |store| {
+            fs::remove_file(store.path("store/segments/000000.log")).unwrap();
+            fs::remove_file(store.path("pinned/btp-2026.checkpoint")).unwrap();
+        },
+        "missing-log btp",
+    ),
+    (
+        "words in the place of a pin that is being written",
+        |store| {
+            let words = b"log.example/hafan/btp/2026\ncaller from Leeds\n";
+            write(&store.path("pinned/btp-2026.checkpoint.next"), words);
+        },
+        "bad-checkpoint pinned/btp-2026.checkpoint.next",
+    ),
+    (
+        "a pin that is being written far beyond the log",
+        |store| {
+            let mut later = MadeStore::new();
+            sound(&mut later);
+            later.epoch(&MadeEpoch::of(50, &[]));
+            later.epoch(&MadeEpoch::of(51, &[]));
+            later.write();
+            let next = store.path("pinned/btp-2026.checkpoint.next");
+            fs::copy(later.path("pinned/btp-2026.checkpoint"), next).unwrap();
+        },
+        "rolled-back pinned/btp-2026.checkpoint.next",
+    ),
+    (
+        "a pin of a year that is written otherwise",
+        |store| write(&store.path("pinned/btp-+026.checkpoint"), b""),
+        "stray-file pinned/btp-+026.checkpoint",
+    ),
+    (
         "a directory that the root has not signed",
         |store| flip(&store.path("directories/btp.directory"), 60),
         "bad-directory directories/btp.directory",
@@ -548,13 +705,21 @@ fn an_interrupted_write_is_told_and_is_no_finding() {
         .unwrap()
         + 1;
     let end = end.next_multiple_of(8);
-    for (size, is_torn) in [(12, true), (40_000, true), (67_260, true)] {
+    // So are a pin that was being written, and a torn tail that was being kept.
+    let pin = fs::read(store.path("pinned/btp-2026.checkpoint")).unwrap();
+    for size in [0, 10, 30, 80, 150, pin.len() - 1] {
+        write(&store.path("pinned/btp-2026.checkpoint.next"), &pin[..size]);
+        store.settle();
+        looked(&store).holds();
+    }
+    for size in [12, 40_000, 67_260] {
         change(&segment, |bytes| {
             bytes[end..end + size].copy_from_slice(&torn[..size]);
         });
+        write(&store.path("store/torn.next"), &torn[..size / 2]);
         store.settle();
         let said = looked(&store);
-        assert_eq!(said.code == Some(0), is_torn, "{size}: {}", said.text);
+        assert_eq!(said.code, Some(0), "{size}: {}", said.text);
         assert!(
             said.text.contains("was interrupted"),
             "{size}: {}",
@@ -570,9 +735,124 @@ fn an_interrupted_write_is_told_and_is_no_finding() {
     looked(&store).finds("rotten segments/000000.log byte");
 }
 
+/// A frame as an interrupted write leaves it: this much of it, and without these sectors.
+fn torn_of(build: impl FnOnce(&mut MadeStore), size: usize, without: &[usize]) -> Vec<u8> {
+    let mut store = MadeStore::new();
+    build(&mut store);
+    store.write();
+    let mut bytes = fs::read(store.path("store/segments/000000.log")).unwrap();
+    bytes.truncate(size);
+    for sector in without {
+        bytes[sector * 512..(sector + 1) * 512].fill(0);
+    }
+    bytes
+}
+
+/// A store whose last frame, which begins a sector as in [`torn_of`], is torn so, and which has such a tail kept besides.
+fn with_torn(torn: &[u8]) -> MadeStore {
+    let mut store = MadeStore::new();
+    sound(&mut store);
+    store.write();
+    write(&store.path("store/torn-000000-0"), torn);
+    store.settle();
+    store
+}
+
+#[test]
+fn what_an_interrupted_write_left_is_looked_at_to_its_last_byte() {
+    let batch = |store: &mut MadeStore| store.intake(&[sent(8).submission, sent(9).submission]);
+    let answers = |store: &mut MadeStore| store.page(&page(4).0);
+    let epoch = |store: &mut MadeStore| store.epoch(&MadeEpoch::of(1, &[]));
+    for torn in [
+        torn_of(batch, 10_000, &[]),
+        torn_of(batch, 100_000, &[]),
+        torn_of(batch, 134_000, &[2, 3, 140]),
+        // The length of the second is left out.
+        torn_of(batch, 134_000, &[131]),
+        torn_of(batch, 134_000, &[131, 132]),
+        torn_of(answers, 150_000, &[]),
+        torn_of(answers, 200_000, &[0, 8, 9, 100].map(|sector| sector + 1)),
+        torn_of(epoch, 500, &[]),
+        torn_of(epoch, 800, &[]),
+    ] {
+        looked(&with_torn(&torn)).holds();
+    }
+    let words = b"she said that it was dark and nobody was there ".repeat(100);
+    for (mut torn, at) in [
+        (torn_of(batch, 134_000, &[]), 60_000),
+        (torn_of(batch, 134_000, &[]), 100),
+        (torn_of(batch, 134_000, &[131]), 80_000),
+        (torn_of(answers, 150_000, &[]), 90_000),
+        (torn_of(epoch, 500, &[]), 120),
+    ] {
+        let end = torn.len().min(at + words.len());
+        torn[at..end].copy_from_slice(&words[..end - at]);
+        looked(&with_torn(&torn)).finds("plaintext torn-000000-0");
+    }
+    // Where it lies: a header that promises much, and words behind it.
+    let mut store = MadeStore::new();
+    sound(&mut store);
+    store.write();
+    let head = torn_of(batch, 20, &[]);
+    let segment = store.path("store/segments/000000.log");
+    let bytes = fs::read(&segment).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let end = end.next_multiple_of(8);
+    let all = [head, words].concat();
+    change(&segment, |bytes| {
+        bytes[end..end + all.len()].copy_from_slice(&all)
+    });
+    store.settle();
+    looked(&store).finds("plaintext segments/000000.log byte");
+}
+
+#[test]
+fn a_beat_that_was_announced_is_taken_and_each_change_is_told_once() {
+    let mut store = MadeStore::new();
+    store.begin();
+    for (seed, count) in [(1, 8), (2, 8), (3, 4), (4, 4)] {
+        store.epoch(&MadeEpoch {
+            count,
+            ..MadeEpoch::of(seed, &[])
+        });
+    }
+    store.write();
+    let config = store.path("config.toml");
+    let text_of = fs::read_to_string(&config).unwrap();
+    write(
+        &config,
+        text_of.replace("epoch = 8", "epoch = 4").as_bytes(),
+    );
+    let said = looked(&store);
+    said.finds("irregular-epoch segments/000000.log byte");
+    assert!(
+        said.text.contains("DOES NOT HOLD: 1 finding\n"),
+        "{}",
+        said.text
+    );
+    audit(&["store", "--config", text(&config), "--accept-beat"]).holds();
+}
+
+#[test]
+fn drafts_that_cannot_be_looked_at_are_never_said_to_hold() {
+    let mut store = MadeStore::new();
+    sound(&mut store);
+    store.write();
+    let said = looked(&store);
+    said.holds();
+    assert!(said.text.contains("there are no drafts"), "{}", said.text);
+    std::os::unix::fs::symlink("/nowhere", store.path("drafts")).unwrap();
+    looked(&store).fails(3, "cannot read");
+    let config = fs::read_to_string(store.path("config.toml")).unwrap();
+    let without = config.replace("drafts_dir = \"drafts\"\n", "");
+    write(&store.path("config.toml"), without.as_bytes());
+    looked(&store).fails(2, "not a configuration");
+}
+
 #[test]
 fn what_cannot_be_read_is_never_said_to_hold() {
-    audit(&["store", "/nowhere", "--config", "/nowhere.toml"]).fails(3, "cannot read");
+    audit(&["store", "--config", "/nowhere.toml"]).fails(3, "cannot read");
+    audit(&["store", "/nowhere", "--config", "/nowhere.toml"]).fails(2, "--pinned");
     audit(&["store"]).fails(2, "--config");
     let mut store = MadeStore::new();
     sound(&mut store);
@@ -582,7 +862,14 @@ fn what_cannot_be_read_is_never_said_to_hold() {
     lock.lock().unwrap();
     looked(&store).fails(3, "is open in a server");
     drop(lock);
-    audit(&["store", "/nowhere", "--config", text(&config)]).fails(3, "cannot read /nowhere");
+    let (dir, pins) = (store.path("store"), store.path("pinned"));
+    let copy = |dir, pins| {
+        let folders = ["store", dir, "--pinned", pins, "--drafts", "/nowhere"];
+        audit(&[&folders[..], &["--config", text(&config)]].concat())
+    };
+    copy(text(&dir), text(&pins)).holds();
+    copy("/nowhere", text(&pins)).fails(3, "cannot read /nowhere");
+    copy(text(&dir), "/nowhere").fails(3, "cannot read /nowhere");
     fs::remove_file(store.path("directories/btp.directory")).unwrap();
     looked(&store).fails(3, "no directory names the key");
     let key = log_key(7).verifier().to_string();

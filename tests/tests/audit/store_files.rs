@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hafan::store::{Store, StoreConfig};
-use hafan_tests::{TestServer, reports::shaped};
+use hafan_tests::TestServer;
+use hafan_tests::reports::{Noise, shaped};
 use tempfile::TempDir;
 use xtask::demo::Settings;
 use xtask::process::run;
@@ -378,8 +379,18 @@ const FAULTS: &[Fault] = &[
     ),
     (
         "an index of noise",
-        |copy| fs::write(copy.path("store/index/db"), vec![7; 5_000_000]).unwrap(),
+        |copy| noise(&copy.path("store/index/db")),
         "missing-row index",
+    ),
+    (
+        "words in the name of a snapshot of sled's",
+        |copy| copy.put("store/index/snap.from Leeds at 12:31", b""),
+        "stray-file index/snap.from Leeds at 12:31",
+    ),
+    (
+        "a torn tail of a segment that is written otherwise",
+        |copy| copy.put("store/torn-+00000-8", b""),
+        "stray-file torn-+00000-8",
     ),
     (
         "a pin of a log that there is not",
@@ -391,6 +402,13 @@ const FAULTS: &[Fault] = &[
         "bad-checkpoint pinned/btp-2027.checkpoint",
     ),
 ];
+
+/// Noise in the place of a file.
+fn noise(path: &Path) {
+    let mut bytes = vec![0; 5_000_000];
+    Noise::new(1).fill(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
 
 /// Changes the last byte of the first value under a letter.
 fn alter(db: &sled::Db, letter: &str) {
@@ -415,6 +433,11 @@ fn each_fault_of_a_servers_store_is_named_and_nothing_of_it_is_changed() {
         assert_eq!(said.code, Some(1), "{what}: {}", said.text);
         said.finds(wanted);
     }
+    // Without the mark of a clean stop the same is no finding, and no answer either.
+    let copy = Copy::of(&left);
+    noise(&copy.path("store/index/db"));
+    fs::remove_file(copy.path("store/clean")).unwrap();
+    copy.look().fails(3, "so its rows were not read");
 }
 
 /// Each file with its time of change and its bytes, but for the segment's zeros.

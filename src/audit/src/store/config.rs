@@ -18,7 +18,7 @@ struct Wire {
     store_dir: PathBuf,
     pinned_dir: PathBuf,
     directories_dir: PathBuf,
-    drafts_dir: Option<PathBuf>,
+    drafts_dir: PathBuf,
     #[serde(default = "leaves")]
     leaves_per_epoch: u16,
     forces: BTreeMap<String, WireForce>,
@@ -40,7 +40,7 @@ pub(super) struct Config {
     pub(super) store: PathBuf,
     pub(super) pinned: PathBuf,
     pub(super) directories: PathBuf,
-    pub(super) drafts: Option<PathBuf>,
+    pub(super) drafts: PathBuf,
     pub(super) leaves: u16,
     /// Root keys by force.
     pub(super) forces: BTreeMap<String, Vkey>,
@@ -75,7 +75,7 @@ impl Config {
             store: base.join(wire.store_dir),
             pinned: base.join(wire.pinned_dir),
             directories: base.join(wire.directories_dir),
-            drafts: wire.drafts_dir.map(|dir| base.join(dir)),
+            drafts: base.join(wire.drafts_dir),
             leaves: wire.leaves_per_epoch,
             forces,
         })

@@ -9,8 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::payload::{Epoch, Held, Payload};
 use super::segments::Place;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, decimal};
 use crate::entry::{ENTRY_SIZE_BYTES, Entry, Kind, TILE_WIDTH, decoy};
+use crate::envelope::Seen;
+use crate::log::BeatChange;
 use crate::merkle::{Tree, TreeHash, leaf_hash, root_over};
 use crate::note::Vkey;
 use crate::report::Report;
@@ -41,6 +43,8 @@ pub(super) struct Log {
     pub(super) epochs: BTreeMap<u64, (u16, [u8; 32])>,
     /// SHA-256 of each full tile: by level (255 for entries) and number.
     pub(super) tiles: HashMap<(u8, u64), [u8; 32]>,
+    /// Where its newest epoch with leaves stands.
+    newest: String,
     bundle: Vec<u8>,
     row: Vec<TreeHash>,
     upper: Vec<Vec<TreeHash>>,
@@ -57,34 +61,50 @@ pub(super) struct Counts {
     pub(super) tombstones: u64,
 }
 
+/// The keys that what is kept was signed with.
+pub(super) struct Keys {
+    /// Of the logs, under the server's name.
+    pub(super) log: Vkey,
+    /// Of each force's answers, those that its directory names now.
+    pub(super) replies: BTreeMap<String, Vec<Vkey>>,
+}
+
+/// What waits for an epoch: its digest, and how many epochs its force had when it came.
+type Waiting = VecDeque<([u8; 32], u64)>;
+
 /// What the value log says.
 pub(super) struct Ledger<'a> {
-    /// The key of the logs, under the server's name.
-    pub(super) key: &'a Vkey,
-    pub(super) leaves_per_epoch: u16,
+    pub(super) keys: &'a Keys,
+    leaves_per_epoch: u16,
+    beat: BeatChange,
     pub(super) forces: &'a BTreeMap<String, Vkey>,
     pub(super) held: HashMap<Name, Known>,
     pub(super) logs: BTreeMap<(String, u16), Log>,
     pub(super) counts: Counts,
-    /// Submissions that wait, by force, the oldest first.
-    waiting: HashMap<String, VecDeque<[u8; 32]>>,
+    /// What waits, by force and kind, the oldest first.
+    waiting: HashMap<(String, Kind), Waiting>,
+    /// How many epochs with leaves each force had.
+    epochs: HashMap<String, u64>,
     seeds: HashSet<[u8; 32]>,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(
-        key: &'a Vkey,
+        keys: &'a Keys,
         leaves_per_epoch: u16,
+        beat: BeatChange,
         forces: &'a BTreeMap<String, Vkey>,
     ) -> Self {
         Self {
-            key,
+            keys,
             leaves_per_epoch,
+            beat,
             forces,
             held: HashMap::new(),
             logs: BTreeMap::new(),
             counts: Counts::default(),
             waiting: HashMap::new(),
+            epochs: HashMap::new(),
             seeds: HashSet::new(),
         }
     }
@@ -126,10 +146,11 @@ impl<'a> Ledger<'a> {
             report.found(name, &shown, what);
         }
         let Some((h, t)) = held.digests else { return };
+        let size = held.size;
         let known = Known {
             segment: place.segment,
             offset,
-            size: held.size,
+            size,
             t,
             kind,
             leaf: None,
@@ -143,9 +164,12 @@ impl<'a> Ledger<'a> {
             report.found("held-twice", &shown, what);
             return;
         }
-        if kind == Kind::Drop {
-            self.waiting.entry(name.0.clone()).or_default().push_back(h);
+        if let Some(seen) = &held.seen {
+            self.seen(&name.0, seen, &shown, report);
         }
+        let came = self.epochs.get(&name.0).copied().unwrap_or(0);
+        let waiting = self.waiting.entry((name.0.clone(), kind)).or_default();
+        waiting.push_back((h, came));
         self.held.insert(name, known);
     }
 
@@ -177,15 +201,17 @@ impl<'a> Ledger<'a> {
             );
         }
         let leaves = u16::try_from(epoch.leaves.len()).unwrap_or(u16::MAX);
-        if !is_new && leaves != self.leaves_per_epoch {
-            let what = format!("it has {leaves} leaves, want {}", self.leaves_per_epoch);
-            report.found("irregular-epoch", &shown, what);
-        }
         if !self.seeds.insert(epoch.seed) {
             report.found("seed-twice", &shown, "its seed was that of another epoch");
         }
         let mut log = self.logs.remove(&name).unwrap_or_default();
         let first = log.tree.size();
+        if let Some((_, (before, _))) = log.epochs.last_key_value()
+            && *before != leaves
+        {
+            let what = format!("it has {leaves} leaves, and the epoch before it {before}");
+            self.irregular(&shown, &what, report);
+        }
         if epoch.first != first {
             let what = format!("it begins at leaf {}, and the log has {first}", epoch.first);
             report.found("bad-epoch", &shown, what);
@@ -196,14 +222,90 @@ impl<'a> Ledger<'a> {
         }
         if leaves > 0 {
             log.epochs.insert(first, (leaves, epoch.seed));
+            log.newest.clone_from(&shown);
         }
         self.head(epoch, &mut log, &shown, report);
         self.logs.insert(name, log);
     }
 
+    /// An epoch of another size than it should have: a finding, unless that was announced.
+    fn irregular(&self, shown: &str, what: &str, report: &mut Report) {
+        match self.beat {
+            BeatChange::Accepted => report.notice(format!("{shown}: {what}")),
+            BeatChange::Found => {
+                let what = format!("{what}: if that was announced, give --accept-beat");
+                report.found("irregular-epoch", shown, what);
+            }
+        }
+    }
+
+    /// The most leaves that the next epoch has.
+    #[must_use]
+    pub(super) fn leaves_max(&self) -> u64 {
+        self.leaves_per_epoch.into()
+    }
+
+    /// Judges what only the end of the value log shows.
+    pub(super) fn end(&self, report: &mut Report) {
+        for force in self.forces.keys() {
+            // Each start gives every force a log, and so does the making of a store.
+            let mut logs = self.logs.iter().filter(|((of, _), _)| of == force);
+            let Some((_, log)) = logs.next_back() else {
+                let what = "every force that is configured has a log, and the value log has none of it: it was wiped or set back";
+                report.found("missing-log", force, what);
+                continue;
+            };
+            if let Some((_, (leaves, _))) = log.epochs.last_key_value()
+                && *leaves != self.leaves_per_epoch
+            {
+                let what = format!(
+                    "it has {leaves} leaves, and the configuration says {}",
+                    self.leaves_per_epoch
+                );
+                self.irregular(&log.newest, &what, report);
+            }
+        }
+    }
+
+    /// What the officers saw when they made a page: a head that the log had, signed by it and by them.
+    fn seen(&self, force: &str, seen: &Seen, shown: &str, report: &mut Report) {
+        let mut wrong = |what: &str| report.found("not-a-page", shown, what);
+        let year = seen.origin.rsplit('/').next().and_then(decimal);
+        let year = year.and_then(|year| u16::try_from(year).ok()).unwrap_or(0);
+        let origin = format!("{}/{force}/{year}", self.keys.log.name());
+        if seen.origin != origin {
+            wrong("what stands behind its records is of another log");
+            return;
+        }
+        if !seen.is_signed_by(&self.keys.log.renamed(&origin)) {
+            wrong("the log has not signed the checkpoint behind its records");
+        }
+        let log = self.logs.get(&(force.to_owned(), year));
+        if log.and_then(|log| log.heads.get(&seen.head.size)) != Some(&seen.head.root) {
+            wrong("the checkpoint behind its records is one that the log never had");
+        }
+        let number = seen
+            .cosigner
+            .strip_prefix(&format!("hafan/{force}/replies-"));
+        let number = number.and_then(decimal);
+        if !number.is_some_and(|number| (1..=65_535).contains(&number)) {
+            wrong("the cosignature behind its records is by no key for answers");
+        }
+        // A key that the directory names no longer may have cosigned long ago.
+        let mut keys = self.keys.replies.get(force).into_iter().flatten();
+        let key = keys.find(|key| key.name() == seen.cosigner);
+        if key.is_some_and(|key| !seen.is_cosigned_by(key)) {
+            wrong("the cosignature behind its records is not by the key that the directory names");
+        }
+        if !seen.is_of_a_day() {
+            wrong("the cosignature behind its records has a time that is finer than a day");
+        }
+    }
+
     fn leaves(&mut self, epoch: &Epoch, first: u64, shown: &str, report: &mut Report) {
-        let mut pages = 0;
         let mut taken = HashSet::new();
+        let decoys_before = self.counts.decoys;
+        let mut pages = 0;
         for ((position, index), leaf) in (0..=u16::MAX).zip(first..).zip(&epoch.leaves) {
             self.counts.leaves += 1;
             let place = format!("{}/{} leaf {index}", epoch.force, epoch.year);
@@ -221,9 +323,9 @@ impl<'a> Ledger<'a> {
             match entry.kind {
                 Kind::Tombstone => self.counts.tombstones += 1,
                 Kind::Drop | Kind::Page => {
-                    pages += u32::from(entry.kind == Kind::Page);
+                    pages += usize::from(entry.kind == Kind::Page);
                     if self.explain(epoch, &entry, index, &place, report) {
-                        taken.insert(entry.h);
+                        taken.insert((entry.kind, entry.h));
                     }
                 }
                 Kind::Access | Kind::Directory | Kind::Release => {
@@ -232,11 +334,28 @@ impl<'a> Ledger<'a> {
                 }
             }
         }
-        if pages > u32::from(self.leaves_per_epoch).div_ceil(2) {
+        let pages_max = epoch.leaves.len().div_ceil(2);
+        if pages > pages_max {
             let what = format!("{pages} of its leaves are pages, more than half");
             report.found("irregular-epoch", shown, what);
         }
-        self.in_order(epoch, &mut taken, shown, report);
+        if epoch.leaves.is_empty() {
+            return;
+        }
+        *self.epochs.entry(epoch.force.clone()).or_default() += 1;
+        let has_room = self.counts.decoys > decoys_before;
+        for (kind, has_room) in [
+            (Kind::Drop, has_room),
+            // Pages go first, at most half of an epoch.
+            (Kind::Page, pages < pages_max),
+        ] {
+            let of = taken.iter().filter(|(of, _)| *of == kind);
+            let mut taken = of.map(|(_, h)| *h).collect();
+            self.in_order(epoch, kind, &mut taken, shown, report);
+            if has_room {
+                self.in_time(epoch, kind, shown, report);
+            }
+        }
     }
 
     /// Whether a leaf stands for something that is held and is no other leaf.
@@ -271,27 +390,46 @@ impl<'a> Ledger<'a> {
             return false;
         }
         known.leaf = Some((epoch.year, index));
-        known.kind == Kind::Drop
+        true
     }
 
-    /// The oldest submissions go first: none is passed over for one that came after it.
+    /// The oldest go first: none is passed over for one that came after it.
     fn in_order(
         &mut self,
         epoch: &Epoch,
+        kind: Kind,
         taken: &mut HashSet<[u8; 32]>,
         shown: &str,
         report: &mut Report,
     ) {
-        let Some(waiting) = self.waiting.get_mut(&epoch.force) else {
+        let Some(waiting) = self.waiting.get_mut(&(epoch.force.clone(), kind)) else {
             return;
         };
-        while waiting.front().is_some_and(|oldest| taken.remove(oldest)) {
+        while waiting
+            .front()
+            .is_some_and(|(oldest, _)| taken.remove(oldest))
+        {
             waiting.pop_front();
         }
         if !taken.is_empty() {
-            let what = "a submission was left waiting while one that came after it became a leaf";
+            let what = "something was left waiting while what came after it became a leaf";
             report.found("passed-over", shown, what);
-            waiting.retain(|h| !taken.contains(h));
+            waiting.retain(|(h, _)| !taken.contains(h));
+        }
+    }
+
+    /// Nothing waits while an epoch has room for it, but what came while the epoch was being made.
+    fn in_time(&mut self, epoch: &Epoch, kind: Kind, shown: &str, report: &mut Report) {
+        let now = self.epochs.get(&epoch.force).copied().unwrap_or(0);
+        let waiting = self.waiting.get_mut(&(epoch.force.clone(), kind));
+        let Some((_, came)) = waiting.and_then(VecDeque::front_mut) else {
+            return;
+        };
+        if now.saturating_sub(*came) >= 2 {
+            let what = "something was left waiting for two epochs, though this one had room for it";
+            report.found("passed-over", shown, what);
+            // It is told once.
+            *came = u64::MAX;
         }
     }
 
@@ -299,8 +437,8 @@ impl<'a> Ledger<'a> {
         let root = log.tree.root();
         log.heads.insert(log.tree.size(), root);
         log.note.clone_from(&epoch.note);
-        let origin = format!("{}/{}/{}", self.key.name(), epoch.force, epoch.year);
-        match Checkpoint::open(&epoch.note, &self.key.renamed(&origin)) {
+        let origin = format!("{}/{}/{}", self.keys.log.name(), epoch.force, epoch.year);
+        match Checkpoint::open(&epoch.note, &self.keys.log.renamed(&origin)) {
             Err(why) => report.found("bad-checkpoint", shown, why.to_string()),
             Ok(head) if (head.size, head.root) != (log.tree.size(), root) => {
                 let what = format!(

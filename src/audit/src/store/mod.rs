@@ -13,18 +13,21 @@ mod segments;
 pub mod frame;
 pub mod payload;
 pub mod statistics;
+pub mod torn;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use self::config::Config;
 use self::frame::Tail;
-use self::ledger::Ledger;
+use self::ledger::{Keys, Ledger};
 use self::segments::{Found, Place, Reader, SEGMENT_SIZE_BYTES};
 use self::statistics::Noise;
-use crate::directory::Directory;
+use crate::directory::{Directory, today};
 use crate::failure::{Failure, Kind};
 use crate::files;
+use crate::log::BeatChange;
 use crate::note::Vkey;
 use crate::progress;
 use crate::report::Report;
@@ -32,7 +35,7 @@ use crate::report::Report;
 const UNPROVEN: &[&str] = &[
     "that ciphertext is ciphertext: its bytes look like noise, and whoever hides something in noise is not seen",
     "that nothing was kept elsewhere: another disk, another machine, a copy of what went over the line",
-    "when something came: the file system's times of birth and of the inode's change, and of the last read, tell a beat or a day and cannot be set",
+    "when something came: the file system's times of birth and of the inode's change tell a beat and cannot be set; the time of the last read is not looked at, since looking changes it",
     "that what was deleted is off the disk: a solid-state disk and a journal keep old blocks",
     "what is in the free parts of sled's file but text: they are searched, not taken apart",
     "what is in the server's memory, swap and logs",
@@ -40,12 +43,24 @@ const UNPROVEN: &[&str] = &[
 
 /// What is asked.
 pub struct Options {
-    /// The folder of the store, or of a copy of it.
-    pub store: Option<PathBuf>,
+    /// A copy to look at; else the folders of the configuration.
+    pub copy: Option<Copied>,
     /// The configuration that the server runs with.
     pub config: PathBuf,
     /// The key of the logs, where no directory names it.
     pub log_key: Option<Vkey>,
+    /// Whether epochs of another size than those before are taken.
+    pub beat: BeatChange,
+}
+
+/// The folders of a copy: what was copied at one time is looked at together.
+pub struct Copied {
+    /// Of the store.
+    pub store: PathBuf,
+    /// Of the pins.
+    pub pinned: PathBuf,
+    /// Of the drafts.
+    pub drafts: PathBuf,
 }
 
 /// Audits a store.
@@ -54,34 +69,24 @@ pub struct Options {
 /// Something cannot be read, or a server has the store open, and nothing was found before.
 pub fn audit(options: &Options) -> Result<Report, Failure> {
     let config = Config::read(&options.config)?;
-    let mut report = Report::new(UNPROVEN);
-    match look(options, &config, &mut report) {
-        Err(failure) if report.is_clean() => Err(failure),
-        Err(failure) => {
-            report.unfinished(&failure);
-            Ok(report)
-        }
-        Ok(()) => Ok(report),
-    }
+    Report::of(UNPROVEN, |report| look(options, &config, report))
 }
 
 fn look(options: &Options, config: &Config, report: &mut Report) -> Result<(), Failure> {
-    let dir = options.store.as_deref().unwrap_or(&config.store);
-    let _lock = lock(dir)?;
-    let key = find_key(config, options.log_key.as_ref(), report)?;
-    let files = places::list(dir, report)?;
-    let mut ledger = Ledger::new(&key, config.leaves, &config.forces);
-    let (end, mut noise) = read(&files.segments, &mut ledger, report)?;
-    let stop = places::check(&files, end, &mut noise, report)?;
-    index::check(&dir.join("index"), &ledger, stop, report)?;
-    places::pins(&config.pinned, &ledger, report)?;
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let drafts = match &config.drafts {
-        Some(drafts) => places::drafts(drafts, today, &mut noise, report)?,
-        None => 0,
+    let (dir, pinned, drafts) = match &options.copy {
+        Some(copy) => (&copy.store, &copy.pinned, &copy.drafts),
+        None => (&config.store, &config.pinned, &config.drafts),
     };
+    let _lock = lock(dir)?;
+    let keys = find_keys(config, options.log_key.as_ref(), report)?;
+    let files = places::list(dir, report)?;
+    let mut ledger = Ledger::new(&keys, config.leaves, options.beat, &config.forces);
+    let (end, mut noise) = read(&files.segments, &mut ledger, report)?;
+    ledger.end(report);
+    let stop = places::check(&files, end, report)?;
+    index::check(&dir.join("index"), &ledger, stop, report)?;
+    places::pins(pinned, &ledger, report)?;
+    let drafts = places::drafts(drafts, today(), &mut noise, report)?;
     statistics(&noise, report);
     say(&ledger, files.segments.len(), drafts, report);
     Ok(())
@@ -111,9 +116,10 @@ fn lock(dir: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-/// The key of the logs, which each force's directory names.
-fn find_key(config: &Config, given: Option<&Vkey>, report: &mut Report) -> Result<Vkey, Failure> {
+/// The key of the logs, which each force's directory names, and the keys for answers in it.
+fn find_keys(config: &Config, given: Option<&Vkey>, report: &mut Report) -> Result<Keys, Failure> {
     let mut key = given.cloned();
+    let mut replies = BTreeMap::new();
     for (force, root) in &config.forces {
         let path = config.directories.join(format!("{force}.directory"));
         let place = format!("directories/{force}.directory");
@@ -131,13 +137,15 @@ fn find_key(config: &Config, given: Option<&Vkey>, report: &mut Report) -> Resul
                     let what = "it names another key for the logs than the others, or another name";
                     report.found("bad-directory", &place, what);
                 }
+                replies.insert(force.clone(), directory.replies);
             }
         }
     }
-    key.ok_or_else(|| {
+    let log = key.ok_or_else(|| {
         let what = "no directory names the key of the logs";
         Failure::new(Kind::Unreachable, what, "give it with --log-key")
-    })
+    })?;
+    Ok(Keys { log, replies })
 }
 
 /// Reads all segments; gives where the value log ends, and what was seen of what must be noise.
@@ -177,6 +185,12 @@ fn read(
             Found::Frame(payload) => ledger.follow(place, payload, report),
             Found::Broken(why) => report.found("broken-frame", place.shown(0), why),
             Found::Tail(Tail::Clean) => end = (place.segment, end_of(place, torn)),
+            Found::Stray(byte) => {
+                let byte = u64::try_from(byte).unwrap_or(u64::MAX);
+                report.found("plaintext", place.shown(byte), STRAY_IN_TORN);
+                end = (place.segment, place.byte);
+                torn = Some(place);
+            }
             Found::Tail(Tail::Torn) if place.segment == last => {
                 end = (place.segment, place.byte);
                 torn = Some(place);
@@ -197,6 +211,10 @@ fn read(
     report.looked_at("bytes of the value log", total.to_string());
     Ok((end, noise?))
 }
+
+/// Of what an interrupted write left of a frame.
+const STRAY_IN_TORN: &str =
+    "the last frame is not whole, and from here on it is not what its header promises";
 
 fn end_of(place: Place, torn: Option<Place>) -> u64 {
     torn.map_or(place.byte, |torn| torn.byte)

@@ -17,6 +17,8 @@ pub struct Held {
     pub offset: u64,
     /// Its size in bytes.
     pub size: u64,
+    /// What the officers saw, in a page.
+    pub seen: Option<envelope::Seen>,
     /// What is wrong with it: a finding's name, and words.
     pub faults: Vec<(&'static str, String)>,
 }
@@ -133,6 +135,7 @@ fn submission(force: String, offset: u64, bytes: &[u8], noise: &mut Noise) -> He
         digests: None,
         offset,
         size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        seen: None,
         faults: Vec::new(),
     };
     match envelope::check_submission(bytes) {
@@ -147,17 +150,33 @@ fn submission(force: String, offset: u64, bytes: &[u8], noise: &mut Noise) -> He
                 let what = "salt and tag are text, and should be random";
                 held.faults.push(("plaintext", what.to_owned()));
             }
+            if keys_are_text(submission.header) {
+                held.faults.push(text_in_header("its header"));
+            }
             if let Some(at) = noise.look(submission.sealed) {
-                held.faults
-                    .push(not_noise(at + 48 + envelope::HEADER_SIZE_BYTES));
+                let at = at + envelope::PREFIX_SIZE_BYTES + envelope::HEADER_SIZE_BYTES;
+                held.faults.push(not_noise(at, "it"));
             }
         }
     }
     held
 }
 
-fn not_noise(at: usize) -> (&'static str, String) {
-    let what = format!("from byte {at} of it on are 512 bytes that are no ciphertext");
+fn not_noise(at: usize, of: &str) -> (&'static str, String) {
+    let what = format!("from byte {at} of {of} on are 512 bytes that are no ciphertext");
+    ("plaintext", what)
+}
+
+/// Whether what the base64 of a header stands for is no noise. It is not counted with the ciphertext: the bytes of a real
+/// encapsulated key are not quite even.
+#[must_use]
+pub fn keys_are_text(header: &[u8]) -> bool {
+    let mut seen = Noise::default();
+    seen.look(&envelope::encoded(header)).is_some()
+}
+
+fn text_in_header(of: &str) -> (&'static str, String) {
+    let what = format!("what {of} encodes has 512 bytes that are no key");
     ("plaintext", what)
 }
 
@@ -166,16 +185,20 @@ fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
     let offset = rest.offset();
     let bytes = rest.slice(envelope::PAGE_SIZE_BYTES)?;
     let mut faults = Vec::new();
-    let page = envelope::check_page(bytes, |sealed| {
+    let page = envelope::check_page(bytes, |record, header, sealed| {
+        let of = format!("record {record}");
+        if keys_are_text(header) {
+            faults.push(text_in_header(&of));
+        }
         if let Some(at) = noise.look(sealed) {
-            faults.push(not_noise(at));
+            faults.push(not_noise(at + 2 + envelope::HEADER_SIZE_BYTES, &of));
         }
     });
-    let digests = match page {
-        Ok(page) => Some((page.h, page.t)),
+    let (digests, seen) = match page {
+        Ok(page) => (Some((page.h, page.t)), Some(page.seen)),
         Err(why) => {
             faults.push(("not-a-page", why.to_string()));
-            None
+            (None, None)
         }
     };
     Ok(Held {
@@ -183,6 +206,7 @@ fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
         digests,
         offset,
         size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        seen,
         faults,
     })
 }

@@ -1,6 +1,6 @@
 //! What lies beside the value log: format, lock, mark of a clean stop, torn tails, pins and drafts.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,12 @@ use super::folder::{self, Known, Times};
 use super::frame;
 use super::index::Stop;
 use super::ledger::{Ledger, Log};
-use super::statistics::{Noise, first_text};
+use super::payload;
+use super::statistics::Noise;
+use super::torn as torn_tail;
 use crate::checkpoint::Checkpoint;
 use crate::directory::{date, is_force};
+use crate::entry::parse_digest;
 use crate::envelope;
 use crate::failure::Failure;
 use crate::files;
@@ -21,6 +24,9 @@ use crate::note::NOTE_SIZE_BYTES_MAX;
 use crate::report::Report;
 
 const FORMAT: &[u8] = b"hafan store 1\n";
+
+/// A torn tail that is being kept, until it is whole.
+const TORN_NEXT: &str = "torn.next";
 
 /// Days after which a draft is deleted.
 const DRAFT_DAYS: i32 = 30;
@@ -41,6 +47,8 @@ pub(super) fn list(dir: &Path, report: &mut Report) -> Result<Files, Failure> {
         "index" => Known::Folder(Times::Any),
         "segments" => Known::Folder(Times::Days),
         _ if torn(name).is_some() => Known::File(Times::Days),
+        // Its times are set after its bytes are written.
+        TORN_NEXT => Known::File(Times::Any),
         _ => Known::Stray,
     };
     let mut files = Files::default();
@@ -56,7 +64,7 @@ pub(super) fn list(dir: &Path, report: &mut Report) -> Result<Files, Failure> {
             "lock" => whole(&path, &name, b"", report)?,
             "clean" => files.clean = Some(path),
             "segments" => files.segments = segments(&path, report)?,
-            _ if torn(&name).is_some() => files.torn.push((name, path)),
+            _ if name == TORN_NEXT || torn(&name).is_some() => files.torn.push((name, path)),
             _ => {}
         }
     }
@@ -110,39 +118,43 @@ fn torn(name: &str) -> Option<(u32, u64)> {
     if let Some(again) = parts.next() {
         number(again).filter(|again| *again >= 2)?;
     }
-    let segment = (segment.len() == 6).then(|| segment.parse().ok())??;
+    let segment = segment
+        .parse()
+        .ok()
+        .filter(|number: &u32| format!("{number:06}") == segment)?;
     (parts.next().is_none()).then_some((segment, number(byte)?))
 }
 
 /// Looks at the mark of a clean stop and the torn tails. `end` is where the value log ends.
-pub(super) fn check(
-    files: &Files,
-    end: (u32, u64),
-    noise: &mut Noise,
-    report: &mut Report,
-) -> Result<Stop, Failure> {
+pub(super) fn check(files: &Files, end: (u32, u64), report: &mut Report) -> Result<Stop, Failure> {
     for (name, path) in &files.torn {
-        let place = torn(name).unwrap_or_default();
+        // One that was being kept when the machine stopped is of the tail that is still there.
+        let place = if name == TORN_NEXT {
+            end
+        } else {
+            torn(name).unwrap_or_default()
+        };
         let size = usize::try_from(super::segments::SEGMENT_SIZE_BYTES).unwrap_or(usize::MAX);
         let bytes = files::read_needed(path, size)?;
-        if place >= end {
+        if place >= end && name != TORN_NEXT {
             report.found(
                 "changed-file",
                 name,
                 "it is of a place that the value log has not reached",
             );
         }
-        if frame::judge_tail(place.1, &padded(&bytes)) != frame::Tail::Torn {
+        let tail = frame::judge_tail(place.1, &padded(&bytes));
+        let is_begun = name == TORN_NEXT && tail == frame::Tail::Clean;
+        if tail != frame::Tail::Torn && !is_begun {
             report.found(
                 "changed-file",
                 name,
                 "it is not what an interrupted write leaves",
             );
         }
-        // What a submission says of itself is structure; behind it is ciphertext.
-        let sealed = bytes.get(4096..).unwrap_or_default();
-        if noise.look(sealed).is_some() && first_text(sealed, 64).is_some() {
-            report.found("plaintext", name, "64 characters of text or more");
+        if let Some(byte) = torn_tail::first_stray(place.1, &bytes) {
+            let what = format!("from byte {byte} on it is not what its header promises");
+            report.found("plaintext", name, what);
         }
     }
     let Some(path) = &files.clean else {
@@ -174,18 +186,18 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
         Some(_) => Known::File(Times::Days),
         None => Known::Stray,
     };
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for (name, path) in folder::list(dir, "pinned", &known, report)? {
         let Some((force, year, is_next)) = pin(&name) else {
             continue;
         };
         let place = format!("pinned/{name}");
         let note = files::read_needed(&path, NOTE_SIZE_BYTES_MAX)?;
-        let origin = format!("{}/{force}/{year}", ledger.key.name());
-        let head = match Checkpoint::open(&note, &ledger.key.renamed(&origin)) {
+        let origin = format!("{}/{force}/{year}", ledger.keys.log.name());
+        let head = match Checkpoint::open(&note, &ledger.keys.log.renamed(&origin)) {
             Ok(head) => head,
             // One that was being written when the machine stopped.
-            Err(_) if is_next => {
+            Err(_) if is_next && is_beginning(&note, &origin) => {
                 report.notice(format!("{place} was being written"));
                 continue;
             }
@@ -201,6 +213,14 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
             if root.is_some_and(|root| *root != head.root) {
                 report.found("fork", &place, OTHER_TREE);
             }
+            let size = log.map_or(0, |log| log.tree.size());
+            if head.size > size.saturating_add(ledger.leaves_max()) {
+                let what = format!(
+                    "it is of {} leaves, more than one epoch beyond the {size} of the value log",
+                    head.size
+                );
+                report.found("rolled-back", &place, what);
+            }
             continue;
         }
         compare(
@@ -209,15 +229,46 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
             ledger.logs.get(&(force.clone(), year)),
             report,
         );
-        seen.insert((force, year), ());
+        seen.insert((force, year));
     }
     for ((force, year), log) in &ledger.logs {
-        if log.tree.size() > 0 && !seen.contains_key(&(force.clone(), *year)) {
+        if log.tree.size() > 0 && !seen.contains(&(force.clone(), *year)) {
             let place = format!("pinned/{force}-{year}.checkpoint");
             report.found("missing-pin", place, "the log has leaves, and no pin");
         }
     }
     Ok(())
+}
+
+/// Whether bytes are what an interrupted write leaves of a checkpoint of this log: its beginning, and zeros.
+fn is_beginning(bytes: &[u8], origin: &str) -> bool {
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    let (mut rest, _) = bytes.split_at(end);
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let head = format!("{origin}\n");
+    let line = format!("\n\n\u{2014} {origin} ");
+    let parts: [(&str, usize, fn(&u8) -> bool); 4] = [
+        (&head, 15, is_digit),
+        ("\n", 44, is_base64),
+        (&line, 92, is_base64),
+        ("\n", 0, is_digit),
+    ];
+    for (literal, most, is_known) in parts {
+        let literal = literal.as_bytes();
+        if literal.starts_with(rest) {
+            return true;
+        }
+        let Some(after) = rest.strip_prefix(literal) else {
+            return false;
+        };
+        let count = after.iter().take(most).take_while(|b| is_known(b)).count();
+        (_, rest) = after.split_at(count);
+    }
+    false
 }
 
 const OTHER_TREE: &str = "it is of another tree than the value log has";
@@ -249,7 +300,10 @@ fn pin(name: &str) -> Option<(String, u16, bool)> {
         None => (name, false),
     };
     let (force, year) = name.strip_suffix(".checkpoint")?.rsplit_once('-')?;
-    let year: u16 = (year.len() == 4).then(|| year.parse().ok())??;
+    let year = year
+        .parse()
+        .ok()
+        .filter(|number: &u16| format!("{number:04}") == year)?;
     is_force(force).then(|| (force.to_owned(), year, is_next))
 }
 
@@ -260,7 +314,15 @@ pub(super) fn drafts(
     noise: &mut Noise,
     report: &mut Report,
 ) -> Result<u64, Failure> {
-    if !dir.exists() {
+    // Of the name itself: a link that leads nowhere is something else than nothing.
+    if let Err(error) = std::fs::symlink_metadata(dir) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            return Err(Failure::read(dir, error));
+        }
+        report.notice(format!(
+            "there are no drafts: {} is not there",
+            dir.display()
+        ));
         return Ok(0);
     }
     folder::judge_root(dir, "drafts", Times::Any, report)?;
@@ -268,8 +330,7 @@ pub(super) fn drafts(
         Some(_) => Known::Folder(Times::Any),
         None => Known::Stray,
     };
-    let is_id =
-        |name: &str| name.len() == 64 && hex::decode(name).is_ok_and(|id| hex::encode(id) == name);
+    let is_id = |name: &str| parse_digest(name).is_some();
     let mut count = 0;
     for (day, path) in folder::list(dir, "drafts", &known, report)? {
         let age = date(&day).and_then(|day| today.since(day).ok());
@@ -306,7 +367,11 @@ pub(super) fn drafts(
 
 fn draft(place: &str, bytes: &[u8], noise: &mut Noise, report: &mut Report) {
     match envelope::check_envelope(bytes) {
-        Ok(sealed) if bytes.len() == envelope::DRAFT_SIZE_BYTES => {
+        Ok((header, sealed)) if bytes.len() == envelope::DRAFT_SIZE_BYTES => {
+            if payload::keys_are_text(header) {
+                let what = "what its header encodes has 512 bytes that are no key";
+                report.found("plaintext", place, what);
+            }
             if let Some(at) = noise.look(sealed) {
                 let at = at + envelope::HEADER_SIZE_BYTES;
                 let what = format!("from byte {at} on are 512 bytes that are no ciphertext");

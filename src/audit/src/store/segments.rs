@@ -14,6 +14,7 @@ use indicatif::ProgressBar;
 use super::frame::{self, FrameKind, Tail};
 use super::payload::{self, Payload};
 use super::statistics::Noise;
+use super::torn;
 use crate::failure::Failure;
 
 /// Size of each segment in bytes.
@@ -40,6 +41,8 @@ pub(super) enum Found {
     Broken(payload::Fault),
     /// Behind the last frame of a segment.
     Tail(Tail),
+    /// A frame that is not whole, and from this byte of it on is none at all.
+    Stray(usize),
 }
 
 struct Job {
@@ -180,12 +183,16 @@ impl Reader<'_> {
 
 fn look(job: &Job, noise: &mut Noise) -> Found {
     let bytes = job.bytes.get(..job.size).unwrap_or_default();
+    let tail = |tail| match (tail, torn::first_stray(job.place.byte, bytes)) {
+        (Tail::Torn, Some(stray)) => Found::Stray(stray),
+        (tail, _) => Found::Tail(tail),
+    };
     let Some(kind) = job.kind else {
-        return Found::Tail(frame::judge_tail(job.place.byte, bytes));
+        return tail(frame::judge_tail(job.place.byte, bytes));
     };
     let Some(payload) = whole(bytes) else {
         // Zeros stand behind it when nothing else follows: that is judged where the rest is known.
-        return Found::Tail(match frame::judge_tail(job.place.byte, bytes) {
+        return tail(match frame::judge_tail(job.place.byte, bytes) {
             Tail::Clean | Tail::Rotten => Tail::Rotten,
             Tail::Torn => Tail::Torn,
         });

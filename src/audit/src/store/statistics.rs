@@ -47,6 +47,15 @@ impl Noise {
                 self.count(window);
             }
         }
+        // What is left over at the end is judged with what stands before it.
+        let rest = bytes.len() % WINDOW_SIZE_BYTES;
+        if first.is_none()
+            && rest > 0
+            && let Some(last) = bytes.last_chunk::<WINDOW_SIZE_BYTES>()
+            && high_bits(last).abs_diff(256) > HIGH_BITS_OFF_MAX
+        {
+            first = Some(bytes.len() - WINDOW_SIZE_BYTES);
+        }
         first
     }
 
