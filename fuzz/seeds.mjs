@@ -42,6 +42,7 @@ for (const name of readdirSync(join(vectors, "log"))) {
   if (head.parse === "checkpoint") seed("checkpoint", name, signed(body));
   if (head.parse === "entry") seed("auditor_tile", name, Buffer.concat([Buffer.from([0, 66]), body]));
   else seed("auditor_note", name, body);
+  if (head.parse === "cosigned") seed("cosigned", name, body);
 }
 for (const name of readdirSync(join(vectors, "report")).filter((name) => name.endsWith(".json"))) {
   const { report } = JSON.parse(readFileSync(join(vectors, "report", name), "utf8"));
@@ -133,7 +134,8 @@ const epoch = Buffer.concat([forced, first, leaves, u32(checkpoint.length), chec
 const record = Buffer.concat([Buffer.alloc(2), header, Buffer.alloc(4094 - header.length)]);
 seed("auditor_store", "intake", intake);
 seed("auditor_store", "epoch", epoch);
-seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), checkpoint, Buffer.alloc(1024 - checkpoint.length)]));
+const seen = read(join(vectors, "log", "cosigned-ok.txt")).body;
+seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), seen, Buffer.alloc(1024 - seen.length)]));
 seed("auditor_store", "header", Buffer.concat([Buffer.from("hfn1\x01\0\0\0"), Buffer.alloc(40)]));
 
 const file = { sha256: digest, content_type: "text/html; charset=utf-8", encodings: {} };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Figure, timed};
-use hafan_tests::reports::Noise;
+use hafan_tests::reports::entries;
 use hafan_tlog::{ENTRY_SIZE_BYTES, Entry, Frontier};
 use sha2::{Digest as _, Sha256};
 
@@ -11,15 +11,7 @@ const LEAVES: u32 = 1_000_000;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let mut noise = Noise::new(1);
-    let entries: Vec<Entry> = (0..LEAVES)
-        .map(|_| {
-            let (mut h, mut t) = ([0; 32], [0; 32]);
-            noise.fill(&mut h);
-            noise.fill(&mut t);
-            Entry::drop_of(h, t)
-        })
-        .collect();
+    let entries = entries(LEAVES);
     let bytes: Vec<[u8; ENTRY_SIZE_BYTES]> = entries.iter().map(Entry::encode).collect();
     let mut figure = Figure::new("log: frontier of a million leaves".to_owned(), "leaves/s");
     for _ in 0..ROUNDS {

@@ -3,6 +3,7 @@
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, RECORDS, SEALED_SIZE_BYTES, VIEW_TAG_SIZE_BYTES};
 use hafan_envelope::submission::{Digest, SALT_SIZE_BYTES, TAG_SIZE_BYTES, digest};
 use hafan_envelope::{SIZE_CLASSES, envelope_size_bytes};
+use hafan_tlog::Entry;
 use xtask::base64_unpadded;
 
 /// A submission and the digest that it is sent under.
@@ -78,6 +79,19 @@ fn shaped_file(noise: &mut Noise, size: usize) -> Vec<u8> {
     noise.fill(&mut rest);
     file.extend_from_slice(&rest);
     file
+}
+
+/// Leaves of nothing, as many as a benchmark needs.
+#[must_use]
+pub fn entries(count: u32) -> Vec<Entry> {
+    let mut noise = Noise::new(1);
+    let entry = |_| {
+        let (mut h, mut t) = ([0; 32], [0; 32]);
+        noise.fill(&mut h);
+        noise.fill(&mut t);
+        Entry::drop_of(h, t)
+    };
+    (0..count).map(entry).collect()
 }
 
 /// Numbers that look random and are not: the sequence of `SplitMix64`.

@@ -235,7 +235,7 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 32] = [
+const PARSERS: [(&str, &str); 35] = [
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
     ("age_header", "header::split("),
@@ -245,6 +245,8 @@ const PARSERS: [(&str, &str); 32] = [
     ("directory", "Directory::open("),
     ("note", "note::open("),
     ("checkpoint", "Checkpoint::parse("),
+    ("cosigned", "open_cosigned("),
+    ("cosigned", "open_seen("),
     ("entry_bundle", "decode_entries("),
     ("tile_path", "parse::<hafan_tlog::TilePath>"),
     ("bundle", "BundleReader::open("),
@@ -264,6 +266,7 @@ const PARSERS: [(&str, &str); 32] = [
     ("auditor_store", "parse_header"),
     ("auditor_store", "judge_tail("),
     ("auditor_store", "payload::parse("),
+    ("auditor_store", "first_stray("),
     ("auditor_record", "Parts::of("),
     ("auditor_record", "Line::parse("),
     ("auditor_site", "Manifest::parse("),
