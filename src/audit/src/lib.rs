@@ -16,6 +16,7 @@ pub mod failure;
 pub mod files;
 pub mod progress;
 pub mod report;
+pub mod workers;
 
 pub mod access;
 pub mod log;

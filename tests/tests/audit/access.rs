@@ -8,7 +8,6 @@ use tempfile::TempDir;
 
 use crate::made::{flip, root, write};
 use crate::made_record::{MadeEntry, MadeRecord, directory, directory_of, h, officer};
-use crate::office::{Office, by, read, with_contact};
 use crate::{Said, audit, text};
 
 const WHY: &str = ",\"reason\":{\"code\":\"safeguarding\",\"words\":null}";
@@ -559,62 +558,4 @@ fn what_cannot_be_read_is_never_said_to_hold() {
     flip(&record, 100);
     run(&record, &published, &root).fails(3, "is no exported access record");
     audit(&["access"]).fails(2, "--directory");
-}
-
-/// What the officers' own tool writes, over a whole piece of work, with the bundles that it took in.
-#[test]
-fn what_the_officers_tool_records_holds_and_its_bundles_explain_it() {
-    let office = Office::new(3, 2);
-    let report = office.bring(&[with_contact("Ffugenw")]).remove(0);
-    fs::create_dir(office.path("stick")).unwrap();
-    fs::copy(
-        office.path("bundle.tar"),
-        office.path("stick/bundle-2026-0-8.tar"),
-    )
-    .unwrap();
-    office.ok(&read("officer-1", &report));
-    let why = ["--reason", "safeguarding"];
-    let ask = ["contact", "request", &report, "--out", "request"];
-    office.ok(&by("officer-1", &[&ask[..], &why].concat()));
-    for number in ["officer-2", "officer-3"] {
-        let verb = ["contact", "approve", "request", "--out", number];
-        office.ok(&by(number, &[&verb[..], &why].concat()));
-    }
-    let open = ["contact", "open", "request", "officer-2", "officer-3"];
-    office.ok(&by("officer-1", &open));
-    office.ok(&["record", "export", "--vault", "vault", "--to", "record.tar"]);
-    let path = |name: &str| office.path(name).to_str().unwrap().to_owned();
-    let (record, directory, root) = (
-        path("record.tar"),
-        path("vault/directory"),
-        path("vault/root.vkey"),
-    );
-    let base = [
-        "access",
-        &record,
-        "--directory",
-        &directory,
-        "--root",
-        &root,
-    ];
-    let said = audit(&[&base[..], &["--bundle", &path("stick")]].concat());
-    said.holds();
-    for wanted in [
-        "sealed contacts that were opened: 1\n",
-        "looked at bundles: 1\n",
-    ] {
-        assert!(said.text.contains(wanted), "{wanted}: {}", said.text);
-    }
-    // Another bundle than the one that came does not explain it.
-    office.bring(&[with_contact("Arall")]);
-    fs::copy(
-        office.path("bundle.tar"),
-        office.path("stick/bundle-2026-0-8.tar"),
-    )
-    .unwrap();
-    let said = audit(&[&base[..], &["--bundle", &path("stick")]].concat());
-    said.finds("not-imported entry");
-    write(&office.path("stick/bundle-2026-8-16.tar"), b"no bundle");
-    audit(&[&base[..], &["--bundle", &path("stick")]].concat())
-        .finds("bad-bundle bundle-2026-8-16.tar");
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::made::{MadeLog, root, signed, write};
 use crate::made_record::{MadeEntry, MadeRecord, archive, directory};
 use crate::made_store::{leaf, sent};
+use crate::office::{Office, by, read, with_contact};
 use crate::{Said, audit, text};
 
 const WHY: &str = ",\"reason\":{\"code\":\"safeguarding\",\"words\":null}";
@@ -181,4 +182,62 @@ fn a_bundle_whose_beginning_was_not_given_is_told() {
         "{}",
         said.text
     );
+}
+
+/// What the officers' own tool writes, over a whole piece of work, with the bundles that it took in.
+#[test]
+fn what_the_officers_tool_records_holds_and_its_bundles_explain_it() {
+    let office = Office::new(3, 2);
+    let report = office.bring(&[with_contact("Ffugenw")]).remove(0);
+    fs::create_dir(office.path("stick")).unwrap();
+    fs::copy(
+        office.path("bundle.tar"),
+        office.path("stick/bundle-2026-0-8.tar"),
+    )
+    .unwrap();
+    office.ok(&read("officer-1", &report));
+    let why = ["--reason", "safeguarding"];
+    let ask = ["contact", "request", &report, "--out", "request"];
+    office.ok(&by("officer-1", &[&ask[..], &why].concat()));
+    for number in ["officer-2", "officer-3"] {
+        let verb = ["contact", "approve", "request", "--out", number];
+        office.ok(&by(number, &[&verb[..], &why].concat()));
+    }
+    let open = ["contact", "open", "request", "officer-2", "officer-3"];
+    office.ok(&by("officer-1", &open));
+    office.ok(&["record", "export", "--vault", "vault", "--to", "record.tar"]);
+    let path = |name: &str| office.path(name).to_str().unwrap().to_owned();
+    let (record, directory, root) = (
+        path("record.tar"),
+        path("vault/directory"),
+        path("vault/root.vkey"),
+    );
+    let base = [
+        "access",
+        &record,
+        "--directory",
+        &directory,
+        "--root",
+        &root,
+    ];
+    let said = audit(&[&base[..], &["--bundle", &path("stick")]].concat());
+    said.holds();
+    for wanted in [
+        "sealed contacts that were opened: 1\n",
+        "looked at bundles: 1\n",
+    ] {
+        assert!(said.text.contains(wanted), "{wanted}: {}", said.text);
+    }
+    // Another bundle than the one that came does not explain it.
+    office.bring(&[with_contact("Arall")]);
+    fs::copy(
+        office.path("bundle.tar"),
+        office.path("stick/bundle-2026-0-8.tar"),
+    )
+    .unwrap();
+    let said = audit(&[&base[..], &["--bundle", &path("stick")]].concat());
+    said.finds("not-imported entry");
+    write(&office.path("stick/bundle-2026-8-16.tar"), b"no bundle");
+    audit(&[&base[..], &["--bundle", &path("stick")]].concat())
+        .finds("bad-bundle bundle-2026-8-16.tar");
 }

@@ -114,8 +114,8 @@ const FAULTS: &[Fault] = &[
         "words behind the last tile of leaf hashes, as many as a full one has room for",
         |log| {
             change(&log.join("tile/0/004.p/72"), |bytes| {
-                bytes.resize(8192, b'w')
-            })
+                bytes.resize(8192, b'w');
+            });
         },
         "altered-tile btp/2026/tile/0/004.p/72: it is 8192 bytes, want 72 hashes",
     ),
@@ -123,8 +123,8 @@ const FAULTS: &[Fault] = &[
         "words behind a tile above",
         |log| {
             change(&log.join("tile/1/000.p/4"), |bytes| {
-                bytes.resize(8192, b'w')
-            })
+                bytes.resize(8192, b'w');
+            });
         },
         "altered-tile btp/2026/tile/1/000.p/4: it is 8192 bytes, want 4 hashes",
     ),

@@ -16,6 +16,7 @@ mod office;
 mod oracles;
 mod site;
 mod store;
+mod store_beside;
 mod store_files;
 
 use std::path::Path;

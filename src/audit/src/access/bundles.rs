@@ -182,8 +182,11 @@ fn open(directory: &[u8], note: &[u8], root: &Vkey) -> Result<(String, Checkpoin
     Ok((key.name().to_owned(), head))
 }
 
+/// A submission, and the digest in its name.
+type Blob = ([u8; 32], Vec<u8>);
+
 /// The next submission of a bundle, and the digest in its name; nothing at the end.
-fn next_blob(from: &mut BufReader<File>) -> Result<Option<([u8; 32], Vec<u8>)>, Bad> {
+fn next_blob(from: &mut BufReader<File>) -> Result<Option<Blob>, Bad> {
     let ends = || bad("it ends within a member, or is no archive of the subset");
     let Some((name, data)) = next(from, BLOB_SIZE_BYTES_MAX)? else {
         return Err(ends());

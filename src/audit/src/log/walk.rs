@@ -4,15 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use super::source::Log;
 use crate::entry::{self, Entry, Row, TILE_WIDTH, tile_name};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::merkle::{HASH_SIZE_BYTES, TreeHash, leaf_hash, root_over};
 use crate::report::Report;
+use crate::workers;
 
 /// Leaf hashes of one tile, from its entries or as the tile has them.
 #[derive(Clone, Debug, Default)]
@@ -74,35 +74,19 @@ impl Walk<'_> {
         &self,
         mut visit: impl FnMut(Seen) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let next = AtomicU64::new(self.first);
         let stop = AtomicBool::new(false);
-        let failed: Mutex<Option<Failure>> = Mutex::new(None);
-        let end = self.size.div_ceil(TILE_WIDTH);
+        let tiles = self.first..self.size.div_ceil(TILE_WIDTH);
         let (sender, receiver) = mpsc::sync_channel::<(u64, Seen)>(256);
         std::thread::scope(|scope| {
-            for _ in 0..self.log.source.readers() {
-                let sender = sender.clone();
-                let (next, stop, failed) = (&next, &stop, &failed);
-                scope.spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= end {
-                            break;
-                        }
-                        match self.look_at(number) {
-                            // The collector is there until every reader is done.
-                            Ok(seen) => drop(sender.send((number, seen))),
-                            Err(failure) => {
-                                stop.store(true, Ordering::Relaxed);
-                                if let Ok(mut failed) = failed.lock() {
-                                    failed.get_or_insert(failure);
-                                }
-                            }
-                        }
-                    }
-                });
-            }
-            drop(sender);
+            let stop = &stop;
+            let reading = scope.spawn(move || {
+                workers::each(tiles, self.log.source.readers(), stop, |number| {
+                    let seen = self.look_at(number)?;
+                    // The collector is there until every reader is done.
+                    drop(sender.send((number, seen)));
+                    Ok(())
+                })
+            });
             let mut waiting = BTreeMap::new();
             let mut wanted = self.first;
             let mut is_enough = false;
@@ -116,11 +100,12 @@ impl Walk<'_> {
                     wanted += 1;
                 }
             }
-        });
-        match failed.into_inner() {
-            Ok(Some(failure)) => Err(failure),
-            Ok(None) | Err(_) => Ok(()),
-        }
+            reading.join().unwrap_or_else(|_| {
+                let what = "a reader of the log ended early";
+                let advice = "run the same command again";
+                Err(Failure::new(Kind::Unreachable, what, advice))
+            })
+        })
     }
 
     fn look_at(&self, number: u64) -> Result<Seen, Failure> {

@@ -8,8 +8,8 @@ pub mod manifest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
@@ -21,6 +21,7 @@ use crate::failure::{Failure, Kind};
 use crate::files;
 use crate::progress;
 use crate::report::Report;
+use crate::workers;
 
 /// The largest answer that is read.
 const ANSWER_SIZE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -153,45 +154,29 @@ impl Site<'_> {
                 jobs.extend(BROWSERS.iter().map(|browser| (path, accept, browser)));
             }
         }
-        let next = AtomicUsize::new(0);
+        let count = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         let stop = AtomicBool::new(false);
         let found: Mutex<Found> = Mutex::new(Found::new());
-        let failed: Mutex<Option<Failure>> = Mutex::new(None);
-        let bar: ProgressBar = progress::bar("answers", u64::try_from(jobs.len()).unwrap_or(0));
-        std::thread::scope(|scope| {
-            for _ in 0..READERS {
-                scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some((path, accept, browser)) = jobs.get(number) else {
-                            break;
-                        };
-                        bar.inc(1);
-                        match self.look(path, accept, browser) {
-                            Ok(differences) => {
-                                let how = format!("{} as {}", accept.0, browser.0);
-                                if let Ok(mut found) = found.lock() {
-                                    note(&mut found, path, &how, differences);
-                                }
-                            }
-                            Err(failure) => {
-                                stop.store(true, Ordering::Relaxed);
-                                if let Ok(mut failed) = failed.lock() {
-                                    failed.get_or_insert(failure);
-                                }
-                            }
-                        }
-                    }
-                });
-            }
+        let bar: ProgressBar = progress::bar("answers", count);
+        let asked = workers::each(0..count, READERS, &stop, |number| {
+            let job = usize::try_from(number)
+                .ok()
+                .and_then(|number| jobs.get(number));
+            let Some((path, accept, browser)) = job else {
+                return Ok(());
+            };
+            bar.inc(1);
+            let differences = self.look(path, accept, browser)?;
+            let how = format!("{} as {}", accept.0, browser.0);
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            note(&mut found, path, &how, differences);
+            Ok(())
         });
         bar.finish_and_clear();
         let all = ACCEPTS.len() * BROWSERS.len();
-        tell(found.into_inner().unwrap_or_default(), all, report);
-        match failed.into_inner() {
-            Ok(Some(failure)) => Err(failure),
-            Ok(None) | Err(_) => Ok(jobs.len()),
-        }
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        tell(found, all, report);
+        asked.map(|()| jobs.len())
     }
 
     fn ask(&self, path: &str, accept: &str, browser: &Browser) -> Result<Answer, Failure> {

@@ -18,7 +18,7 @@ pub struct Held {
     /// Its size in bytes.
     pub size: u64,
     /// What the officers saw, in a page.
-    pub seen: Option<envelope::Seen>,
+    pub seen: Option<Box<envelope::Seen>>,
     /// What is wrong with it: a finding's name, and words.
     pub faults: Vec<(&'static str, String)>,
 }
@@ -195,7 +195,7 @@ fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
         }
     });
     let (digests, seen) = match page {
-        Ok(page) => (Some((page.h, page.t)), Some(page.seen)),
+        Ok(page) => (Some((page.h, page.t)), Some(Box::new(page.seen))),
         Err(why) => {
             faults.push(("not-a-page", why.to_string()));
             (None, None)

@@ -240,6 +240,9 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
     Ok(())
 }
 
+/// A literal, and how many bytes of which kind follow it at most.
+type Part<'a> = (&'a str, usize, fn(&u8) -> bool);
+
 /// Whether bytes are what an interrupted write leaves of a checkpoint of this log: its beginning, and zeros.
 fn is_beginning(bytes: &[u8], origin: &str) -> bool {
     let end = bytes
@@ -251,7 +254,7 @@ fn is_beginning(bytes: &[u8], origin: &str) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     let head = format!("{origin}\n");
     let line = format!("\n\n\u{2014} {origin} ");
-    let parts: [(&str, usize, fn(&u8) -> bool); 4] = [
+    let parts: [Part<'_>; 4] = [
         (&head, 15, is_digit),
         ("\n", 44, is_base64),
         (&line, 92, is_base64),
