@@ -20,7 +20,7 @@ pub const PAGE_SIZE_BYTES: usize = RECORDS * RECORD_SIZE_BYTES + SEEN_SIZE_BYTES
 pub(crate) const RECORDS: usize = 64;
 
 /// Size in bytes of what stands behind them.
-pub(crate) const SEEN_SIZE_BYTES: usize = 1024;
+pub const SEEN_SIZE_BYTES: usize = 1024;
 
 /// Size of a record of a page in bytes.
 pub(crate) const RECORD_SIZE_BYTES: usize = 4096;
