@@ -19,6 +19,7 @@ pub mod report;
 pub mod workers;
 
 pub mod access;
+pub mod canary;
 pub mod log;
 pub mod site;
 pub mod store;
