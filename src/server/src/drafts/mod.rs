@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::folder::{Drafts, DraftsError, make};
 
-use self::folder::{KeepError, Kept};
+use self::folder::{SaveError, Saved};
 use crate::body::{Pieces, declared_size};
 use crate::clock;
 use crate::headers::bytes_answer;
@@ -54,13 +54,13 @@ pub(crate) async fn put(
     check_key(&id, &body)?;
     let draft = body.split_off(body.len().min(32));
     Envelope::parse(&draft).map_err(|error| Problem::Envelope(error.to_string()))?;
-    let drafts = Arc::clone(&app.drafts);
-    let kept = spawn(move || drafts.put(&id, &draft, clock::today())).await?;
-    match kept {
-        Ok(Kept::Created) => Ok(StatusCode::CREATED),
-        Ok(Kept::Replaced) => Ok(StatusCode::OK),
-        Err(KeepError::Full) => Err(Problem::DraftsFull),
-        Err(KeepError::Io) => Err(Problem::Internal),
+    let (drafts, days) = (Arc::clone(&app.drafts), app.drafts.days().await);
+    let saved = spawn(move || drafts.put(days, &id, &draft, clock::today())).await?;
+    match saved {
+        Ok(Saved::Created) => Ok(StatusCode::CREATED),
+        Ok(Saved::Replaced) => Ok(StatusCode::OK),
+        Err(SaveError::Full) => Err(Problem::DraftsFull),
+        Err(SaveError::Io) => Err(Problem::Internal),
     }
 }
 
@@ -70,7 +70,8 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let draft = spawn(move || app.drafts.get(&id)).await?;
+    let days = app.drafts.days().await;
+    let draft = spawn(move || app.drafts.get(days, &id)).await?;
     let draft = draft.map_err(|_| Problem::Internal)?;
     Ok(bytes_answer(MEDIA_TYPE, draft.ok_or(Problem::NotFound)?))
 }
@@ -85,7 +86,8 @@ pub(crate) async fn delete(
     let size = declared_size(request.headers(), MEDIA_TYPE, KEY_SIZE_BYTES)?;
     let key = Pieces::of(request.into_body(), size).all().await?;
     check_key(&id, &key)?;
-    let was_there = spawn(move || app.drafts.delete(&id)).await?;
+    let days = app.drafts.days().await;
+    let was_there = spawn(move || app.drafts.delete(days, &id)).await?;
     if was_there.map_err(|_| Problem::Internal)? {
         Ok(StatusCode::NO_CONTENT)
     } else {
