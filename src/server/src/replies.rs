@@ -52,7 +52,7 @@ pub(crate) async fn put(
     match app.store.submit_page(&force, bytes).await {
         Ok(Accepted::Created) => Ok(StatusCode::CREATED),
         Ok(Accepted::Already) => Ok(StatusCode::OK),
-        Err(error) => Err(problem_of_submit(&error)),
+        Err(error) => Err(problem_of_submit(&error, page_size)),
     }
 }
 

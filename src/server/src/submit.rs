@@ -63,7 +63,7 @@ pub(crate) async fn submit(
     match app.store.submit(&force, h, body).await {
         Ok(Accepted::Created) => Ok(StatusCode::CREATED),
         Ok(Accepted::Already) => Ok(StatusCode::OK),
-        Err(error) => Err(problem_of_submit(&error)),
+        Err(error) => Err(problem_of_submit(&error, SUBMISSION_SIZE_BYTES_MAX)),
     }
 }
 
@@ -85,14 +85,15 @@ fn declared_submission(headers: &HeaderMap) -> Result<u64, Problem> {
     Ok(size)
 }
 
-/// Why the store did not take something, as the sender is told.
-pub(crate) const fn problem_of_submit(error: &SubmitError) -> Problem {
+/// Why the store did not take something that may be `size_max` bytes long, as the sender is told.
+pub(crate) fn problem_of_submit(error: &SubmitError, size_max: u64) -> Problem {
     match error {
         SubmitError::StoreFull => Problem::StoreFull,
         SubmitError::ShuttingDown => Problem::Busy,
         SubmitError::NoSuchForce => Problem::NoSuchForce,
-        SubmitError::TooLarge => Problem::TooLarge(SUBMISSION_SIZE_BYTES_MAX),
-        SubmitError::NoPage | SubmitError::Spilled(_) => Problem::Internal,
+        SubmitError::TooLarge => Problem::TooLarge(size_max),
+        SubmitError::NoPage => Problem::ReplyPage(error.to_string()),
+        SubmitError::Spilled(_) => Problem::Internal,
     }
 }
 
@@ -158,7 +159,8 @@ async fn take_in(body: RequestBody, size: u64, store: &Store) -> Result<(Body, D
         sink.write(&bytes).await?;
     }
     let Checked::Rest(hasher) = checked else {
-        return Err(Problem::Malformed("the body is shorter than any envelope"));
+        // The smallest declared size has all of the header.
+        return Err(Problem::Internal);
     };
     Ok((sink.finish(size).await?, hasher.finish()))
 }

@@ -164,9 +164,18 @@ fn not_noise(at: usize) -> (&'static str, String) {
 fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
     let force = rest.force()?;
     let offset = rest.offset();
-    let bytes = rest.slice(envelope::PAGE_SIZE_BYTES)?;
+    // The zeros that a page ends with are not in its frame.
+    let stored = rest.slice(rest.rest.len().min(envelope::PAGE_SIZE_BYTES))?;
+    if stored.len() <= envelope::PAGE_SIZE_BYTES - envelope::SEEN_SIZE_BYTES {
+        return Err("it ends within what it says it holds");
+    }
+    if stored.last() == Some(&0) {
+        return Err("its page ends with a zero, which a frame leaves out");
+    }
+    let mut bytes = stored.to_vec();
+    bytes.resize(envelope::PAGE_SIZE_BYTES, 0);
     let mut faults = Vec::new();
-    let page = envelope::check_page(bytes, |sealed| {
+    let page = envelope::check_page(&bytes, |sealed| {
         if let Some(at) = noise.look(sealed) {
             faults.push(not_noise(at));
         }
@@ -182,7 +191,7 @@ fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
         force,
         digests,
         offset,
-        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        size: u64::try_from(stored.len()).unwrap_or(u64::MAX),
         faults,
     })
 }
