@@ -340,7 +340,7 @@ const FAULTS: &[Fault] = &[
     ),
     (
         "a row of another kind in the index",
-        |copy| copy.index(|db| drop(db.insert("Abtp\x00203.0.113.7", "12:31").unwrap())),
+        |copy| copy.index(|db| drop(db.insert("Xbtp\x00203.0.113.7", "12:31").unwrap())),
         "unknown-row index row",
     ),
     (

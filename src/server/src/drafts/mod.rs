@@ -21,12 +21,12 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use self::folder::{Drafts, DraftsError, make};
 
 use self::folder::{SaveError, Saved};
-use crate::body::{Pieces, declared_size};
+use crate::body::{Pieces, Room, declared_size};
 use crate::clock;
 use crate::headers::bytes_answer;
 use crate::problem::Problem;
+use crate::read::parse_digest;
 use crate::router::App;
-use crate::submit::Room;
 use crate::telemetry::{Event, log};
 
 /// The media type of a draft, and of the key that deletes one.
@@ -46,7 +46,7 @@ pub(crate) async fn put(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let id = parse_id(&id)?;
+    let id = parse_digest(&id)?;
     let size_max = KEY_SIZE_BYTES + ENVELOPE_SIZE_BYTES_MIN;
     let size = declared_size(request.headers(), MEDIA_TYPE, size_max)?;
     let _room = Room::take(&app, size)?;
@@ -69,7 +69,7 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = parse_id(&id)?;
+    let id = parse_digest(&id)?;
     let days = app.drafts.days().await;
     let draft = spawn(move || app.drafts.get(days, &id)).await?;
     let draft = draft.map_err(|_| Problem::Internal)?;
@@ -82,7 +82,7 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let id = parse_id(&id)?;
+    let id = parse_digest(&id)?;
     let size = declared_size(request.headers(), MEDIA_TYPE, KEY_SIZE_BYTES)?;
     let key = Pieces::of(request.into_body(), size).all().await?;
     check_key(&id, &key)?;
@@ -121,11 +121,6 @@ async fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Problem::Internal)
-}
-
-fn parse_id(text: &str) -> Result<Digest, Problem> {
-    text.parse()
-        .map_err(|_| Problem::Malformed("wanted 64 lower-case hex characters in the path"))
 }
 
 /// Whether the body begins with the key that the id is the digest of.
