@@ -235,7 +235,7 @@ fn a_second_server_by_mistake_takes_nothing_of_the_first_ones() {
 
 #[test]
 fn drafts_give_way_before_reports_do() {
-    let disk = rustix::fs::statvfs(&std::env::temp_dir()).unwrap();
+    let disk = rustix::fs::statvfs(std::env::temp_dir()).unwrap();
     let free_bytes_min = disk.f_bavail * disk.f_frsize / 3 * 2;
     let server = lay_out(&format!("[limits]\nfree_bytes_min = {free_bytes_min}")).serve();
     let answer = put(&server, &KEY, &shaped_draft(1));

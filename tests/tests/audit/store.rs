@@ -244,22 +244,6 @@ const FAULTS: &[Fault] = &[
         "broken-frame segments/000000.log byte",
     ),
     (
-        "a page with the zeros that it ends with",
-        |store| {
-            store.begin();
-            store.frame(3, &[b"\x03btp", &page(1).0[..]].concat());
-        },
-        "broken-frame segments/000000.log byte",
-    ),
-    (
-        "bytes behind a page",
-        |store| {
-            store.begin();
-            store.frame(3, &[b"\x03btp", &page(1).0[..], b"she said"].concat());
-        },
-        "broken-frame segments/000000.log byte",
-    ),
-    (
         "more pages than half of an epoch",
         |store| {
             let pages: Vec<_> = (1..6).map(page).collect();

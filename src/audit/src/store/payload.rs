@@ -217,3 +217,32 @@ fn epoch(rest: &mut Rest<'_>) -> Result<Epoch, Fault> {
         note: note.to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault_of(page: &[u8]) -> Option<Fault> {
+        let payload = [b"\x03btp", page].concat();
+        parse(FrameKind::Page, &payload, &mut Noise::default()).err()
+    }
+
+    #[test]
+    fn a_frame_has_a_page_without_the_zeros_that_it_ends_with_and_nothing_else() {
+        let page = vec![b'a'; envelope::PAGE_SIZE_BYTES];
+        let records = envelope::PAGE_SIZE_BYTES - envelope::SEEN_SIZE_BYTES;
+        for size in [records + 1, envelope::PAGE_SIZE_BYTES] {
+            assert_eq!(fault_of(&page[..size]), None, "{size}");
+        }
+        let short = fault_of(&page[..records]);
+        assert_eq!(short, Some("it ends within what it says it holds"));
+        let zeros = [&page[..records + 300], &[0; 724]].concat();
+        let zeros = fault_of(&zeros);
+        assert_eq!(
+            zeros,
+            Some("its page ends with a zero, which a frame leaves out")
+        );
+        let long = fault_of(&[&page[..], b"a"].concat());
+        assert_eq!(long, Some("bytes follow the end of what it says it holds"));
+    }
+}
