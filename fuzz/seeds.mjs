@@ -135,7 +135,7 @@ const record = Buffer.concat([Buffer.alloc(2), header, Buffer.alloc(4094 - heade
 seed("auditor_store", "intake", intake);
 seed("auditor_store", "epoch", epoch);
 const seen = read(join(vectors, "log", "cosigned-ok.txt")).body;
-seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), seen, Buffer.alloc(1024 - seen.length)]));
+seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), seen]));
 seed("auditor_store", "header", Buffer.concat([Buffer.from("hfn1\x01\0\0\0"), Buffer.alloc(40)]));
 
 const file = { sha256: digest, content_type: "text/html; charset=utf-8", encodings: {} };
