@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::office::{Office, PLAIN, Told, Way, by, parse_signer, passphrase, read, said, walk};
+use crate::small_disk::Small;
 
 const ANSWER: &str = "Diolch i chi am ddweud wrthym.\nGallwn ni siarad pan fyddwch chi'n barod.";
 
@@ -39,8 +40,8 @@ pub(crate) fn office() -> Office {
 }
 
 pub(crate) fn reply<'a>(officer: &'a str, report: &'a str, file: &'a str) -> Vec<&'a str> {
-    let verb = ["reply", report, "--language", "cy", "--text-file", file];
-    by(officer, &verb)
+    let text = ["--language", "cy", "--text-file", file, "--yes"];
+    by(officer, &[["reply", report].as_slice(), &text].concat())
 }
 
 pub(crate) const EXPORT: [&str; 4] = ["replies", "export", "--to", "stick"];
@@ -131,15 +132,27 @@ fn each_person_is_told_what_became_of_their_report_and_nobody_else() {
 }
 
 #[test]
-fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_before_anything_is_recorded() {
+fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_and_no_answer_is_recorded() {
     let office = office();
-    let hs = office.bring(&[PLAIN, from(1)]);
-    let recorded = office.recorded();
+    let no_key = Told {
+        way: Way::NoKey,
+        ..PLAIN
+    };
+    let hs = office.bring(&[PLAIN, from(1), no_key]);
+    assert_eq!(office.events(), ["imported", "collected"]);
+    // That it is opened to see whether there is a way back is recorded, and no more.
     office.fails(
         &reply("officer-1", &hs[0], "answer.txt"),
         1,
-        "cannot be reached this way",
+        "it was sent without words",
     );
+    office.fails(
+        &reply("officer-1", &hs[2], "answer.txt"),
+        1,
+        "in the place of a mailbox is none",
+    );
+    let opened = ["imported", "collected", "collected", "collected"];
+    assert_eq!(office.events(), opened);
     for (text, wanted) in [
         ("", "the text is empty"),
         ("\n \n", "the text is empty"),
@@ -165,21 +178,35 @@ fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_before_anything_is_reco
         1,
         "no report in this vault",
     );
+    assert_eq!(office.events(), opened);
     // By how much it is too long is right to the byte.
     office.write("long.txt", "a".repeat(3000).as_bytes());
     let output = office.run(&reply("officer-1", &hs[1], "long.txt"));
     let told = said(&output);
     let over = told.split("the message is ").nth(1).unwrap();
     let over: usize = over.split(' ').next().unwrap().parse().unwrap();
-    assert!(told.contains("nothing was recorded"), "{told}");
-    assert_eq!(office.recorded(), recorded);
+    assert!(told.contains("no answer was recorded"), "{told}");
+    assert_eq!(office.events()[4..], ["collected"]);
     office.write("long.txt", "a".repeat(3000 - over + 1).as_bytes());
     office.fails(
         &reply("officer-1", &hs[1], "long.txt"),
         2,
         "is 1 bytes too long",
     );
-    office.write("long.txt", "a".repeat(3000 - over).as_bytes());
+    // The advice counts as the message does.
+    let fits = "a".repeat(3000 - over);
+    for (character, bytes) in [
+        ("é", 2),
+        ("\n", 2),
+        ("\"", 2),
+        ("\u{2019}", 3),
+        ("\u{2013}", 3),
+    ] {
+        office.write("long.txt", format!("{character}{fits}").as_bytes());
+        let wanted = format!("is {bytes} bytes too long");
+        office.fails(&reply("officer-1", &hs[1], "long.txt"), 2, &wanted);
+    }
+    office.write("long.txt", fits.as_bytes());
     office.ok(&reply("officer-1", &hs[1], "long.txt"));
     // A character that could deceive is shown for what it is.
     office.write("answer.txt", "a\u{202e}b".as_bytes());
@@ -220,7 +247,7 @@ fn a_vault_without_a_key_for_answers_works_and_says_how_one_is_made() {
         told.contains("2 reports") && told.contains("directory issue --new-reply-key"),
         "{told}"
     );
-    assert!(office.recorded().is_empty());
+    assert_eq!(office.events(), ["imported"]);
     office.ok(&read("officer-1", &hs[0]));
     office.fails(
         &reply("officer-1", &hs[0], "answer.txt"),
@@ -233,6 +260,7 @@ fn a_vault_without_a_key_for_answers_works_and_says_how_one_is_made() {
         2,
         "no key that answers are signed with",
     );
+    assert_eq!(office.events(), ["imported", "opened"]);
     office.ok(&new_key("next"));
     // Now both people are told, and the one whose report was read before is told so by the next reading.
     let told = office.ok(&reply("officer-1", &hs[0], "answer.txt"));
@@ -308,6 +336,29 @@ fn keys_for_answers_follow_one_another_and_older_ones_stay_named() {
         opened.is_some_and(|padded| Message::open(&padded, &newest, "btp", &thread).is_ok())
     });
     assert_eq!(by_newest.count(), 1);
+}
+
+/// Also when the directory cannot be given out, and when a run was cut before it was done.
+#[test]
+fn the_secret_of_a_key_for_answers_is_destroyed_when_another_takes_its_place() {
+    let office = office();
+    office.bring(&[]);
+    let old = office.path("vault/replies/replies-1.age");
+    fs::copy(&old, office.path("copy")).unwrap();
+    let small = Small::mount(office.path("small"));
+    small.leave(0);
+    office.fails(
+        &new_key("small/next"),
+        3,
+        "the directory is signed and in the vault",
+    );
+    assert!(office.path("vault/replies/replies-2.age").exists());
+    assert!(!old.exists());
+    fs::copy(office.path("copy"), &old).unwrap();
+    let root = ["--root", "keys/root/root.age", "--out", "next"];
+    let issue = ["directory", "issue", "--add-weeks", "1"];
+    office.ok(&by("officer-1", &[issue.as_slice(), &root].concat()));
+    assert!(!old.exists());
 }
 
 #[test]
@@ -426,11 +477,108 @@ fn a_report_that_does_not_open_fails_no_import_and_is_told_when_it_opens() {
         "does not open",
     );
     fs::rename(office.path("away"), office.path(&key)).unwrap();
-    office.bring(&[PLAIN]);
+    // The answer itself looks at it again: the person is told that it was collected, and then answered.
+    office.ok(&reply("officer-1", &hs[0], "answer.txt"));
     office.ok(&by("officer-1", &EXPORT));
     let pages = pages(&office);
-    assert_eq!(found(&office, &pages, 1).len(), 1);
+    use MessageState::{Collected, Replied};
+    assert_eq!(
+        found(&office, &pages, 1),
+        [
+            (1, Collected, hs[0].clone()),
+            (2, Replied, ANSWER.to_owned())
+        ]
+    );
     assert_eq!(found(&office, &pages, 2).len(), 1);
+}
+
+#[test]
+fn a_damaged_report_that_is_filled_in_is_told_that_it_was_collected() {
+    let office = office();
+    without_key(&office);
+    let h = office.load(&[from(1)], &[]).remove(0);
+    fs::rename(office.path("bundle.tar"), office.path("first.tar")).unwrap();
+    let import = by("officer-1", &["import", "first.tar"]);
+    office.ok(&import);
+    office.write(&format!("vault/bundles/2026-0-8/{h}"), b"rotten");
+    office.ok(&new_key("next"));
+    office.bring(&[]);
+    let told = office.ok(&import);
+    assert!(told.contains("1 message that a report"), "{told}");
+    // Nothing is looked at twice.
+    let events = office.events();
+    office.write(&format!("vault/bundles/2026-0-8/{h}"), b"rotten");
+    office.ok(&import);
+    assert_eq!(office.events()[events.len()..], ["imported"]);
+}
+
+#[test]
+fn a_fault_with_the_key_for_answers_keeps_no_report_out() {
+    let office = office();
+    let mut hs = Vec::new();
+    for (person, bundle) in [(1, "first.tar"), (2, "second.tar")] {
+        hs.extend(office.load(&[from(person)], &[]));
+        fs::rename(office.path("bundle.tar"), office.path(bundle)).unwrap();
+    }
+    let key = office.path("vault/replies/replies-1.age");
+    fs::rename(&key, office.path("away")).unwrap();
+    let import = by("officer-1", &["import", "first.tar", "second.tar"]);
+    let output = office.run(&import);
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("cannot read vault/replies/replies-1.age"),
+        "{told}"
+    );
+    assert_eq!(told.matches("1 report, 7 decoys").count(), 2, "{told}");
+    assert_eq!(office.events(), ["imported", "imported"]);
+    // It is read all the same, and on one sheet too; each time is said what is lacking.
+    for verb in ["read", "thread"] {
+        let told = office.ok(&by("officer-1", &[verb, &hs[1], "--reason", "review"]));
+        assert!(told.contains("is not told that it was read"), "{told}");
+    }
+    fs::rename(office.path("away"), &key).unwrap();
+    let told = office.ok(&import);
+    assert!(told.contains("2 messages that a report"), "{told}");
+}
+
+#[test]
+fn nothing_is_sent_before_yes_is_typed_unless_it_is_given() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    let mut args = reply("officer-1", &h, "answer.txt");
+    args.retain(|arg| *arg != "--yes");
+    // In a session of its own there is no terminal to ask on.
+    let mut asked = Command::new("setsid");
+    asked.arg("--wait").arg(&office.program).args(args);
+    asked.current_dir(office.path(".")).stdin(Stdio::null());
+    let output = asked.output().unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("give --yes"), "{told}");
+    assert_eq!(office.recorded(), [""; 0]);
+}
+
+/// Whoever can write to the vault can seal another ledger to the officers: it must not say where their words go.
+#[test]
+fn the_ledger_does_not_say_where_words_go_and_is_not_begun_anew_when_it_is_lost() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    office.ok(&reply("officer-1", &h, "answer.txt"));
+    let ledger = office.path("vault/replies/ledger.age");
+    let (officer, _) = office.officer(1);
+    let json = hafan_open::open_bytes(&fs::read(&ledger).unwrap(), &[&officer]).unwrap();
+    let json = String::from_utf8(json.to_vec()).unwrap();
+    assert!(json.contains(&Way::thread(1)) && !json.contains("age1"));
+    fs::remove_file(&ledger).unwrap();
+    for verb in [
+        reply("officer-1", &h, "answer.txt"),
+        by("officer-1", &EXPORT),
+    ] {
+        office.fails(&verb, 1, "ledger.age is not as hafan-keys wrote it");
+    }
+    let told = office.ok(&read("officer-1", &h));
+    assert!(told.contains("is not told that it was read"), "{told}");
 }
 
 #[test]
@@ -440,11 +588,14 @@ fn the_words_of_an_answer_go_with_the_key_of_their_week() {
     office.ok(&reply("officer-1", &h, "answer.txt"));
     let week = office.directory().intake[0].id.clone();
     office.ok(&by("officer-1", &["retire", &week, "--yes"]));
+    let events = office.events();
     office.fails(
         &reply("officer-1", &h, "answer.txt"),
         1,
-        "no copy of the answer could be kept",
+        "a report of it can be answered no more",
     );
+    // No answer is recorded that could not be sent.
+    assert_eq!(office.events()[events.len()..], ["collected"]);
     office.fails(
         &by("officer-1", &["thread", &h, "--reason", "review"]),
         1,
