@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import test, { after, before } from "node:test";
 import { load } from "../../web/test/load.mjs";
 import { entryOf, entryWith, makeLog, sha256, strangersEntry } from "../../web/test/log.mjs";
-import { everyWidth, keepsNothing, openDrop, openStage, press, shown, WORDS } from "./walk.mjs";
+import { everyWidth, keepsNothing, openDrop, openStage, press, shown, tabTo, WORDS } from "./walk.mjs";
 
 const HERS = "abacus abdomen zoom zone yo-yo t-shirt wrinkly drop-down";
 const YEAR = new Date().getUTCFullYear();
@@ -33,13 +33,24 @@ function publish(...own) {
 async function adding(lang, options) {
   publish(report);
   const page = await stage.openBack(lang, options);
+  await toAdd(page);
+  return page;
+}
+
+/** What was written goes as far as the look before sending. */
+async function toConfirm(page, words) {
+  await page.fill("#add", words);
+  await press(page, "continue");
+  await shown(page, "confirm");
+}
+
+async function toAdd(page) {
   await page.check(`[name="force"][value="${FORCE}"]`);
   await page.fill("#words", HERS);
   await press(page, "look");
   await shown(page, "found");
   await press(page, "add");
   await shown(page, "add");
-  return page;
 }
 
 /** The one submission that was taken, and what it holds. */
@@ -130,9 +141,7 @@ for (const lang of ["en", "cy"]) {
     await press(page, "continue");
     await page.locator("#errors").waitFor();
     assert.equal(await page.locator('[data-section="add"]').isVisible(), true);
-    await page.fill("#add", WORDS);
-    await press(page, "continue");
-    await shown(page, "confirm");
+    await toConfirm(page, WORDS);
 
     const bodies = [];
     state.drop = (body) => {
@@ -144,12 +153,13 @@ for (const lang of ["en", "cy"]) {
     assert.equal(await page.locator("#failed-maybe").isVisible(), false);
     await everyWidth(page, "refused");
     const refused = await page.locator("#failed-why").innerText();
+    assert.match(refused, lang === "en" ? /fault of the website/ : /Bai'r wefan/);
     await press(page, "to-answers");
     assert.equal(await page.inputValue("#add"), WORDS);
     await press(page, "continue");
     await shown(page, "confirm");
 
-    // Six attempts take a minute; a person who goes offline meanwhile is told at once when they are used up.
+    // A server that is busy three times is tried again, with the same bytes.
     state.drop = (body) => {
       bodies.push(body);
       return bodies.length < 4 ? 503 : 201;
@@ -161,16 +171,13 @@ for (const lang of ["en", "cy"]) {
     assert.notDeepEqual(bodies[0], bodies[1], "what was refused is sealed anew");
     assert.deepEqual(bodies[1], bodies[3], "what did not arrive is sent again as it is");
     assert.equal((await taken()).report.answers[0].answer, WORDS);
-    assert.ok(refused.length > 20);
     await page.context().close();
   });
 }
 
 test("a line that stays down says that it may have arrived, and the same bytes go when it is tried again", async () => {
   const page = await adding("en", { hasClock: true });
-  await page.fill("#add", WORDS);
-  await press(page, "continue");
-  await shown(page, "confirm");
+  await toConfirm(page, WORDS);
   const bodies = [];
   state.drop = (body) => {
     bodies.push(body);
@@ -218,9 +225,7 @@ test("while somebody writes, nothing is asked for; what goes is one submission",
   const requests = [];
   page.context().on("request", (request) => requests.push(`${request.method()} ${new URL(request.url()).pathname}`));
   const before = await page.evaluate(() => [location.href, history.length, document.title]);
-  await page.fill("#add", WORDS);
-  await press(page, "continue");
-  await shown(page, "confirm");
+  await toConfirm(page, WORDS);
   assert.deepEqual(requests, []);
   await press(page, "send");
   await page.getByTestId("added").waitFor();
@@ -228,6 +233,44 @@ test("while somebody writes, nothing is asked for; what goes is one submission",
   assert.match(requests[0], new RegExp(`^PUT /v1/forces/${FORCE}/drops/[0-9a-f]{64}$`));
   assert.deepEqual(await page.evaluate(() => [location.href, history.length, document.title]), before);
   state.drops.splice(0);
+  await page.context().close();
+});
+
+test("looking again for answers keeps what was written; stopping it does not, since other words may follow", async () => {
+  const index = `/log/${FORCE}/${YEAR}/replies/index/0`;
+  publish(report);
+  state.log.set(index, "cut");
+  const page = await stage.openBack("en");
+  await page.check(`[name="force"][value="${FORCE}"]`);
+  await page.fill("#words", HERS);
+  await press(page, "look");
+  await page.locator('[data-section="found"] h1').waitFor({ timeout: 60_000 });
+  await press(page, "add");
+  await page.fill("#add", WORDS);
+  await press(page, "back");
+  state.log.delete(index);
+  await press(page, "again");
+  await shown(page, "found");
+  assert.equal(await page.locator('[data-fault="line"]').count(), 0);
+  await press(page, "add");
+  assert.equal(await page.inputValue("#add"), WORDS);
+  await press(page, "back");
+  await press(page, "back");
+  await shown(page, "ask");
+  assert.equal(await page.inputValue("#add"), "");
+
+  state.log.set(index, "cut");
+  await press(page, "look");
+  await page.locator('[data-section="found"] h1').waitFor({ timeout: 60_000 });
+  await press(page, "add");
+  await page.fill("#add", WORDS);
+  await press(page, "back");
+  await press(page, "again");
+  await shown(page, "looking");
+  await press(page, "stop");
+  await shown(page, "ask");
+  assert.equal(await page.inputValue("#add"), "");
+  assert.equal(await page.locator("#states").textContent(), "");
   await page.context().close();
 });
 
@@ -264,9 +307,7 @@ test("leaving, being idle and other words each take away what was written", asyn
   await page.context().close();
 
   const other = await adding("en");
-  await other.fill("#add", WORDS);
-  await press(other, "continue");
-  await shown(other, "confirm");
+  await toConfirm(other, WORDS);
   await other.keyboard.press("Shift");
   await other.keyboard.press("Shift");
   await other.keyboard.press("Shift");
@@ -281,33 +322,26 @@ test("everything from the words to what is added can be done by keyboard alone, 
   publish(report);
   const page = await stage.openBack("cy", { width: 320, height: 568 });
   await shown(page, "ask");
-  const tabTo = async (selector) => {
-    for (let count = 0; count < 80; count += 1) {
-      await page.keyboard.press("Tab");
-      if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) === true, selector)) return;
-    }
-    assert.fail(`Tab does not reach ${selector}`);
-  };
   const onHeading = async (section) => {
     await shown(page, section);
     assert.equal(await page.evaluate(() => document.activeElement?.tagName), "H1", section);
   };
-  await tabTo("#words");
+  await tabTo(page, "#words");
   await page.keyboard.type(HERS);
-  await tabTo('[name="force"]');
+  await tabTo(page, '[name="force"]');
   await page.keyboard.press("ArrowDown");
   assert.ok(await page.isChecked(`[name="force"][value="${FORCE}"]`));
   await page.keyboard.press("Enter");
   await onHeading("found");
-  await tabTo('[data-testid="add"]');
+  await tabTo(page, '[data-testid="add"]');
   await page.keyboard.press("Enter");
   await onHeading("add");
-  await tabTo("#add");
+  await tabTo(page, "#add");
   await page.keyboard.type("Geiriau");
-  await tabTo('[data-testid="continue"]');
+  await tabTo(page, '[data-testid="continue"]');
   await page.keyboard.press("Enter");
   await onHeading("confirm");
-  await tabTo('[data-testid="send"]');
+  await tabTo(page, '[data-testid="send"]');
   await page.keyboard.press("Enter");
   await page.getByTestId("added").waitFor();
   await onHeading("added");

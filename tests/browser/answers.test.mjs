@@ -124,7 +124,7 @@ for (const lang of ["en", "cy"]) {
     assert.equal(await page.locator("article").count(), 1);
     // The first message of this thread is longer ago too: that is said, and nobody has to be phoned about it.
     assert.deepEqual(await faultsOf(page), ["before"]);
-    assert.equal(await page.getByTestId("found").locator("[data-tell]").isVisible(), false);
+    assert.equal(await page.locator("[data-tell]:visible").count(), 0);
     assert.equal(await page.locator("#found-checked").isVisible(), false);
     await everyWidth(page, "longer ago");
     await page.context().close();
@@ -196,6 +196,92 @@ for (const lang of ["en", "cy"]) {
     await press(page, "again");
     await page.locator("article").waitFor();
     assert.deepEqual(await faultsOf(page), []);
+    await page.context().close();
+  });
+
+  test(`${lang}: that there is no answer is said where it is known, and nowhere else`, async () => {
+    const at = (name) => `/log/btp/${YEAR}/replies/${name}`;
+    const page = await stage.openBack(lang);
+    const none = () => page.locator("#answers-none-text").innerText();
+    const waits = async () => (await texts(page, "#states p")).length > 1;
+    publish(new Map([[20, pageWith()]]));
+    await look(page, HERS, "found");
+    const known = await none();
+    assert.equal(await waits(), true, "there is no word yet");
+    await press(page, "back");
+
+    const unsure = new Set();
+    const unreadable = await record(hers, signs.note("hafan message v2\n{}\n"));
+    for (const [fault, [bytes, change]] of Object.entries({
+      index: [pageWith(), (log) => log.set(at("index/0"), Buffer.from("cut short"))],
+      missing: [pageWith(), (log) => log.delete(at("page/20"))],
+      altered: [pageWith(), (log) => log.set(at("page/20"), Buffer.from("another"))],
+      unreadable: [pageWith(unreadable)],
+      unseen: [seenAs(signer("hafan/btp/replies-1"))()],
+      stale: [seenAs(signs, { days: 11 })()],
+      fork: [seenAs(signs, { entries: [strangersEntry("another log")] })()],
+    })) {
+      publish(new Map([[20, bytes]]), { change });
+      await look(page, HERS, "found");
+      assert.deepEqual(await faultsOf(page), [fault]);
+      unsure.add(await none());
+      assert.equal(await waits(), false, fault);
+      await press(page, "back");
+    }
+    assert.equal(unsure.size, 1);
+    assert.ok(!unsure.has(known));
+    await look(page, HERS, "found");
+    await everyWidth(page, "it is not known whether there is an answer");
+    await press(page, "back");
+
+    // What the answer is about is in no log that there is: that is not said to be longer ago.
+    publish(new Map([[20, pageWith(await sealed(1, { text: EN }))]]), { sent: {} });
+    await look(page, HERS, "found");
+    const older = [await page.locator("#found-text").innerText(), ...(await texts(page, "#states p:first-child"))];
+    await press(page, "back");
+    await page.check('[name="span"][value="all"]');
+    await look(page, HERS, "found");
+    const other = [await page.locator("#found-text").innerText(), ...(await texts(page, "#states p:first-child"))];
+    assert.equal(new Set([...older, ...other]).size, 4, "words of their own");
+    await press(page, "back");
+    await page.check('[name="span"][value="recent"]');
+
+    publish(new Map());
+    state.directory = (id) => stage.forces[id].silent;
+    await look(page, HERS, "found");
+    assert.ok((await none()).includes(NAME[lang]));
+    assert.equal(await page.locator("#answers-ahead").isVisible(), false);
+    assert.equal(await waits(), false);
+    await everyWidth(page, "a force that does not answer");
+    state.directory = (id) => stage.forces[id].good;
+    await press(page, "back");
+    for (const id of ["found-title", "found-text", "found-answers", "none-text", "answers-none-text", "states"]) {
+      assert.equal(await page.locator(`#${id}`).textContent(), "", `${id} is left on the page`);
+    }
+    await page.context().close();
+  });
+
+  test(`${lang}: when the line drops at earlier answers, that is said, and they can be asked for again`, async () => {
+    const pages = new Map();
+    for (const leaf of [50, 400, 410, 420, 430]) pages.set(leaf, pageWith());
+    for (const leaf of [60, 70, 80, 90]) pages.set(leaf, pageWith(await sealed(leaf / 10 - 5, { text: `${leaf}` })));
+    publish(pages, { change: (log) => log.set(`/log/btp/${YEAR}/replies/page/60`, "cut") });
+    const page = await stage.openBack(lang);
+    await look(page, HERS, "found");
+    assert.equal(await page.locator("article").count(), 3);
+    assert.equal(await page.getByTestId("again").isVisible(), false);
+    await press(page, "earlier");
+    const said = page.locator("#earlier-said");
+    await said.getByText(lang === "en" ? "did not give all" : "Ni roddodd y wefan").waitFor({ timeout: 60_000 });
+    assert.ok(await page.getByTestId("again").isVisible());
+    assert.ok(await page.getByTestId("earlier").isVisible());
+    assert.deepEqual(await faultsOf(page), ["line"]);
+    await everyWidth(page, "earlier, and the line dropped");
+    publish(pages);
+    await press(page, "earlier");
+    await page.locator("article").nth(3).waitFor();
+    assert.deepEqual(await faultsOf(page), []);
+    assert.equal(await page.getByTestId("again").isVisible(), false);
     await page.context().close();
   });
 

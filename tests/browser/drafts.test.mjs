@@ -10,17 +10,17 @@ import { load } from "../../web/test/load.mjs";
 import { needlesOf } from "./leavings.mjs";
 import {
   current,
-  fitsIn,
+  everyWidth,
   full,
   go,
   keepsNothing,
   least,
-  lookAt,
   mustSay,
   openStage,
   press,
   send,
   shown,
+  tabTo,
   walk,
   wordsOf8,
   WORDS,
@@ -87,13 +87,6 @@ async function open(lang, words) {
   const page = await type(lang, words);
   await page.locator("#restored p").first().waitFor();
   return page;
-}
-
-async function everyWidth(page, where) {
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await fitsIn(page, `${where} at 1280 px`);
-  await page.setViewportSize({ width: 320, height: 800 });
-  await lookAt(page, `${where} at 320 px`);
 }
 
 const errorOf = async (page) => {
@@ -286,6 +279,7 @@ for (const [lang, other] of [
       assert.equal(await page.inputValue("#a1"), WORDS);
     }
     assert.equal(new Set(said).size, 3, said.join(" / "));
+    assert.ok(await page.locator("#save-maybe").isVisible(), "of the one without an answer a copy may be there");
     const asked = [];
     state.draft = (method, id) => asked.push(id) && 503;
     await press(page, "save");
@@ -295,6 +289,10 @@ for (const [lang, other] of [
       .waitFor();
     await everyWidth(page, "waiting");
     await press(page, "stop");
+    await shown(page, "save");
+    await page.locator('#save-maybe [data-action="delete-ask"]').click();
+    await shown(page, "delete");
+    await press(page, "stay");
     await shown(page, "save");
     const tried = asked.length;
     state.draft = undefined;
@@ -406,11 +404,7 @@ for (const [lang, other] of [
     await page.fill("#a1", WORDS);
     await page.focus('[data-testid="continue"]');
     const pressByKey = async (on, selector) => {
-      for (let count = 0; ; count += 1) {
-        assert.ok(count < 40, `Tab does not reach ${selector}`);
-        await on.keyboard.press("Tab");
-        if (await on.evaluate((wanted) => document.activeElement?.matches(wanted) === true, selector)) break;
-      }
+      await tabTo(on, selector);
       await on.keyboard.press("Enter");
     };
     const isOnHeading = async (on, section) => {

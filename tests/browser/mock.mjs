@@ -39,8 +39,8 @@ function vkey(name, publicKey) {
 }
 
 /**
- * A force's root key, intake identity, three officers of whom two open a contact, and notes that hold, are expired, or
- * are forged. Reports on its own people go to the force after it.
+ * A force's root key, intake identity, three officers of whom two open a contact, and notes that hold, are expired, are
+ * forged, or name no key for answers. Reports on its own people go to the force after it.
  */
 export async function makeForce(force) {
   const name = `hafan/${force}/root`;
@@ -54,7 +54,7 @@ export async function makeForce(force) {
   const officers = await Promise.all(OFFICERS.map(() => generateHybridIdentity()));
   const contact = { threshold: 2, recipients: await Promise.all(officers.map(identityToRecipient)) };
   const officerKeys = OFFICERS.map((number) => newKey(`hafan/${force}/officer-${number}`));
-  const note = (from, key = privateKey) => {
+  const note = (from, { key = privateKey, ...changes } = {}) => {
     const until = day(from, 7);
     const directory = {
       force,
@@ -68,6 +68,7 @@ export async function makeForce(force) {
       replies: [replies.vkey],
       couriers: [],
       police_suspect: FORCES[(FORCES.indexOf(force) + 1) % FORCES.length],
+      ...changes,
     };
     const text = `hafan directory v1\n${JSON.stringify(directory)}\n`;
     const signature = Buffer.concat([keyId, sign(null, Buffer.from(text), key)]).toString("base64");
@@ -83,7 +84,8 @@ export async function makeForce(force) {
     root_key,
     good: note(monday),
     expired: note(day(monday, -7)),
-    forged: note(monday, generateKeyPairSync("ed25519").privateKey),
+    forged: note(monday, { key: generateKeyPairSync("ed25519").privateKey }),
+    silent: note(monday, { replies: null }),
   };
 }
 

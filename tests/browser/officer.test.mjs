@@ -15,7 +15,7 @@ before(async () => {
 });
 after(async () => {
   await stage?.close();
-  stick.end();
+  stick?.end();
 });
 
 /** Words as the terminal has them: in rows, each with a mark before it. */

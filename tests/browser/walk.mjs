@@ -303,6 +303,16 @@ export async function everyWidth(page, where) {
   }
 }
 
+/** Moves on by Tab until the focus is on what the selector names; `each` looks at every stop on the way. */
+export async function tabTo(page, selector, each = async () => undefined) {
+  for (let count = 0; count < 80; count += 1) {
+    await page.keyboard.press("Tab");
+    await each();
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) === true, selector)) return;
+  }
+  assert.fail(`Tab does not reach ${selector}`);
+}
+
 /** Nothing is wider than the window. */
 export async function fitsIn(page, where) {
   const isWide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);

@@ -43,7 +43,7 @@ const BACK_STRINGS = [
   ...["back", "continue", "files", "month", "promise.by", "sending", "sent.held", "sent.thanks"].map(
     (part) => `form.${part}`,
   ),
-  ...["again", "line", "maybe", "title"].map((part) => `form.failed.${part}`),
+  ...["line", "maybe", "title"].map((part) => `form.failed.${part}`),
   ...["kept", "key", "not_now", "promise_id", "send"].map((part) => `form.before.${part}`),
 ];
 

@@ -11,10 +11,11 @@ import { FileList, progressWords } from "./files-view.ts";
 import { todayUtc } from "./keys.ts";
 import type { Force } from "./questions.ts";
 import { fits, newThread } from "./report.ts";
+import type { Say } from "./sending.ts";
+import { carry } from "./sending.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
 import type { Submission } from "./submit.ts";
-import { submit } from "./submit.ts";
 import { byId, fill, showError, showList, showProblem } from "./view.ts";
 import type { Addition } from "./visit.ts";
 
@@ -151,21 +152,17 @@ export class Adding {
     const run = (this.#run += 1);
     this.#again = () => this.#send();
     this.#page.show("sending");
-    const say = (key: string, more: string | null = null) => {
+    const say: Say = (key, more) => {
+      if (run !== this.#run) return;
       byId("progress-add").textContent = text(this.#page.language(), key);
       byId("progress-add").dataset["t"] = key;
       byId("progress-bytes").textContent = more ?? "";
     };
-    say("form.sending.sealing");
+    say("form.sending.sealing", null);
     this.#submission ??= await this.#sealed(run, say);
     const submission = this.#submission;
     if (submission === null || run !== this.#run) return;
-    const size = submission.body.length;
-    const step = (key: string, fraction: number | null) => {
-      const more = fraction === null ? null : progressWords(this.#page.language(), fraction * size, size);
-      if (run === this.#run) say(`form.sending.${key}`, more);
-    };
-    const outcome = await submit(this.#page.force().id, submission, step, this.#ended.signal);
+    const outcome = await carry(this.#page.force().id, submission, this.#page.language, say, this.#ended.signal);
     if (run !== this.#run) return;
     switch (outcome.kind) {
       case "held":
@@ -184,7 +181,7 @@ export class Adding {
   }
 
   /** Null when it could not be sealed: then the page says why. */
-  async #sealed(run: number, say: (key: string, more: string | null) => void): Promise<Submission | null> {
+  async #sealed(run: number, say: Say): Promise<Submission | null> {
     const request = {
       kind: "seal",
       addition: this.#addition(),

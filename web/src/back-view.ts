@@ -1,7 +1,7 @@
 // What the return page shows of a visit: where each thing that was sent stands, what was answered, and what is wrong among the
 // answers. Text reaches the document through textContent only: an answer is words, never markup.
 
-import { dateInWords } from "./dates.ts";
+import { dayInWords } from "./dates.ts";
 import { element } from "./file-card.ts";
 import type { Place, Span } from "./look.ts";
 import type { Mail, MailFault } from "./mail.ts";
@@ -16,7 +16,7 @@ export type Found = { readonly places: readonly Place[]; readonly mail: Mail; re
 
 export const NOTHING: Found = {
   places: [],
-  mail: { messages: [], faults: [], hasEarlier: false, seen_on: null },
+  mail: { messages: [], faults: [], hasEarlier: false, seen_on: null, isAnswering: true },
   span: "recent",
 };
 
@@ -26,10 +26,15 @@ type Told = MailFault | "before" | "gap";
 const ABOUT_LIST: readonly Told[] = ["unseen", "stale", "fork"];
 /** What nobody needs to be told of. */
 const HARMLESS: readonly Told[] = ["line", "replayed", "before"];
+/** What may keep a message from the page: then it is not known that there is none. */
+const HIDES: readonly Told[] = [
+  ...(["line", "index", "missing", "altered", "unreadable"] as const),
+  ...(["unseen", "stale", "fork", "before", "gap"] as const),
+];
 
-/** Fills the sections `found` and `none`; with `NOTHING` it empties them. */
+/** Fills the sections `found` and `none`. */
 export function showFound(language: Language, force: Force, found: Found): void {
-  const { places, mail } = found;
+  const { places, mail, span } = found;
   const isOlder = places.length === 0;
   const holes = {
     force: force.name[language],
@@ -39,8 +44,10 @@ export function showFound(language: Language, force: Force, found: Found): void 
   // Of a list that is not the force's own nothing is promised.
   const isFork = mail.faults.includes("fork");
   const answers = mail.messages.filter((message) => message.state === "replied");
+  // Only what was not looked through can be longer ago.
+  const isElsewhere = isFork || span === "all";
   const [title, words] = isOlder
-    ? ["back.found_older", "back.found_older_text"]
+    ? ["back.found_older", isElsewhere ? "back.found_other_text" : "back.found_older_text"]
     : isFork
       ? ["back.found_fork", "back.found_fork_text"]
       : ["back.found", places.length === 1 ? "back.found_one" : "back.found_more"];
@@ -54,17 +61,36 @@ export function showFound(language: Language, force: Force, found: Found): void 
   const { seen_on } = mail;
   byId("found-seen").hidden = isOlder || seen_on === null;
   byId("found-seen").textContent =
-    seen_on === null ? "" : text(language, "back.found_seen", { ...holes, date: day(language, seen_on) });
+    seen_on === null ? "" : text(language, "back.found_seen", { ...holes, date: dayInWords(seen_on, language) });
   showList(
     "places",
     places.map((place) => placeLine(language, place)),
   );
-  showStates(language, force, found, isFork ? "back.state_fork" : "back.state_held");
+  const isKnown = mail.isAnswering && !mail.hasEarlier && !toldOf(found).some((fault) => HIDES.includes(fault));
+  showStates(language, force, found, {
+    known: isFork ? "back.state_fork" : "back.state_held",
+    other: isElsewhere ? "back.state_other" : "back.state_older",
+    waiting: isKnown ? "back.state_waiting" : null,
+  });
   byId("answers").replaceChildren(...answers.map((answer, at) => article(language, force, answer, at + 1)));
   byId("answers-none").hidden = answers.length > 0;
+  const none = !mail.isAnswering ? "back.answers_never" : isKnown ? "back.answers_none" : "back.answers_unsure";
+  byId("answers-none-text").textContent = text(language, none, holes);
+  byId("answers-ahead").hidden = !mail.isAnswering;
   byId("answers-expect").textContent = text(language, "back.answers_expect", holes);
   byId("earlier").hidden = !mail.hasEarlier;
   showFaults(language, force, found);
+}
+
+/** Takes everything of a visit off the page. */
+export function emptyFound(): void {
+  for (const id of ["found-title", "found-text", "found-answers", "found-seen", "none-text", "answers-none-text"])
+    byId(id).textContent = "";
+  for (const id of ["places", "states", "answers"]) byId(id).replaceChildren();
+  for (const block of document.querySelectorAll<HTMLElement>("[data-faults]")) {
+    block.hidden = true;
+    for (const part of block.querySelectorAll("ul, [data-tell]")) part.replaceChildren();
+  }
 }
 
 function placeLine(language: Language, { year, index }: Place): string {
@@ -72,17 +98,25 @@ function placeLine(language: Language, { year, index }: Place): string {
 }
 
 /** Each thing that was sent, in the order of the log, and then what messages are about that the log did not show. */
-function showStates(language: Language, force: Force, { places, mail: { messages } }: Found, held: string): void {
+function showStates(
+  language: Language,
+  force: Force,
+  { places, mail: { messages } }: Found,
+  keys: { readonly known: string; readonly other: string; readonly waiting: string | null },
+): void {
   const known = new Set(places.map(({ h }) => h));
   const others = new Set(messages.map(({ report }) => report).filter((report) => !known.has(report)));
   const items = [...places.map(({ h }) => h), ...others].map((report) => {
     const told = messages.filter((message) => message.report === report);
-    const lines = [text(language, known.has(report) ? held : "back.state_older")];
-    if (told.length === 0) lines.push(text(language, "back.state_waiting", { force: force.name[language] }));
+    const lines = [text(language, known.has(report) ? keys.known : keys.other)];
+    if (told.length === 0 && keys.waiting !== null)
+      lines.push(text(language, keys.waiting, { force: force.name[language] }));
     for (const state of ["collected", "read", "replied"] as const) {
       const last = told.filter((message) => message.state === state).at(-1);
       if (last === undefined) continue;
-      lines.push(text(language, `back.state_${state}`, { force: force.name[language], date: day(language, last.on) }));
+      lines.push(
+        text(language, `back.state_${state}`, { force: force.name[language], date: dayInWords(last.on, language) }),
+      );
     }
     const item = element("li", "");
     item.append(...lines.map((line, at) => paragraph(line, at === 0 ? "govuk-!-font-weight-bold" : "")));
@@ -101,7 +135,7 @@ function article(
 ): HTMLElement {
   const title = element("h3", "govuk-heading-s");
   title.id = `answer-${number}`;
-  title.textContent = text(language, "back.answer_title", { date: day(language, answer.on) });
+  title.textContent = text(language, "back.answer_title", { date: dayInWords(answer.on, language) });
   const words = element("div", "app-message__words");
   words.lang = answer.language;
   words.translate = false;
@@ -120,8 +154,8 @@ function article(
 }
 
 /** In both sections: with words that find nothing a page can be missing too. */
-function showFaults(language: Language, force: Force, { mail, span }: Found): void {
-  const all: Told[] = [...mail.faults, ...gapOf(mail, span)];
+function showFaults(language: Language, force: Force, found: Found): void {
+  const all = toldOf(found);
   const holes = { force: force.name[language] };
   for (const block of document.querySelectorAll<HTMLElement>("[data-faults]")) {
     const isList = block.dataset["faults"] === "list";
@@ -141,17 +175,16 @@ function showFaults(language: Language, force: Force, { mail, span }: Found): vo
   }
 }
 
+function toldOf({ mail, span }: Found): Told[] {
+  return [...mail.faults, ...gapOf(mail, span)];
+}
+
 /** Messages are counted from 1: what is not here is longer ago, or was never given. Where a reason is said, it is said once. */
 function gapOf({ messages, faults, hasEarlier }: Mail, span: Span): Told[] {
   const numbers = new Set(messages.map(({ number }) => number));
   const isWhole = numbers.size === (messages.at(-1)?.number ?? 0);
   if (isWhole || hasEarlier || faults.some((fault) => fault !== "replayed" && fault !== "conflict")) return [];
   return [span === "recent" ? "before" : "gap"];
-}
-
-/** YYYY-MM-DD as a person says it. */
-function day(language: Language, date: string): string {
-  return dateInWords(date.split("-").map(Number).reverse().join("/"), language);
 }
 
 function paragraph(words: string, classes: string): HTMLElement {

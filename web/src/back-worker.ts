@@ -3,6 +3,8 @@
 // them but for which pages of answers, always as many.
 
 import forces from "virtual:forces";
+import type { Tell } from "./answering.ts";
+import { listen, telling } from "./answering.ts";
 import type { Common } from "./asker.ts";
 import { FileChanged } from "./files.ts";
 import type { Chosen } from "./files.ts";
@@ -47,8 +49,6 @@ export type Reply =
   | { readonly kind: "too-long" }
   | { readonly kind: "forgotten" };
 
-type Tell = (reply: Reply | Common) => void;
-
 class NoAnswer extends Error {}
 
 /** Pauses before another try, in milliseconds. */
@@ -76,16 +76,6 @@ async function get(address: string): Promise<Uint8Array | null> {
   }
 }
 
-/** Tells of progress when a hundredth more is done: a message for every piece would be thousands. */
-function telling(tell: Tell): (done: number, total: number) => void {
-  let told = 0;
-  return (done, total) => {
-    if (total === 0 || (done < total && done - told < total / 100)) return;
-    told = done;
-    tell({ kind: "progress", done, total });
-  };
-}
-
 function forget(): void {
   visit?.end();
   visit = null;
@@ -109,7 +99,7 @@ async function looked(
   }
 }
 
-async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
+async function answer(request: Request, tell: Tell<Reply>): Promise<Reply | Common> {
   switch (request.kind) {
     case "look": {
       forget();
@@ -148,11 +138,4 @@ function refused(error: unknown): Reply | Common {
   return { kind: error instanceof TooLong ? "too-long" : "error" };
 }
 
-self.addEventListener("message", (event: MessageEvent<{ id: number; request: Request }>) => {
-  const { id, request } = event.data;
-  const tell = (reply: Reply | Common) => {
-    const transfer = reply.kind === "sealed" ? [reply.submission.body.buffer] : [];
-    self.postMessage({ id, reply }, { transfer });
-  };
-  answer(request, tell).then(tell, (error: unknown) => tell(refused(error)));
-});
+listen<Request, Reply>(answer, refused);

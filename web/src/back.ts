@@ -9,7 +9,7 @@ import forces from "virtual:forces";
 import { Adding } from "./adding.ts";
 import type { AddingSection } from "./adding.ts";
 import { Asker } from "./asker.ts";
-import { NOTHING, showFound } from "./back-view.ts";
+import { NOTHING, emptyFound, showFound } from "./back-view.ts";
 import type { Found } from "./back-view.ts";
 import type { Reply, Request } from "./back-worker.ts";
 import { startIdle } from "./idle.ts";
@@ -21,7 +21,7 @@ import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
 import { TypedWords } from "./typed-words.ts";
 import type { Action } from "./view.ts";
-import { byId, clearError, fill, showSection, speakWords } from "./view.ts";
+import { byId, clearError, fill, showActions, showSection, speakWords } from "./view.ts";
 import { readWords } from "./words.ts";
 
 type Section = "ask" | "looking" | "found" | "none" | "fault" | AddingSection;
@@ -90,7 +90,8 @@ class Back {
     this.#run += 1;
     this.#asker.stop();
     this.#typed.wipe();
-    this.#clear();
+    this.#clearFound();
+    this.#adding.wipe();
     for (const id of ["fault-text", "progress"]) byId(id).replaceChildren();
     clearError();
   }
@@ -98,15 +99,16 @@ class Back {
   /** What was found and what was written, in the document and in the worker. */
   #forget(): void {
     this.#run += 1;
-    this.#clear();
+    this.#clearFound();
+    this.#adding.wipe();
     this.#asker.ask({ kind: "forget" }).catch(() => undefined); // One that has ended has forgotten.
   }
 
-  #clear(): void {
+  #clearFound(): void {
     this.#found = NOTHING;
     this.#earlier = null;
-    this.#adding.wipe();
-    for (const id of ["places", "states", "answers", "found-text", "earlier-said"]) byId(id).replaceChildren();
+    emptyFound();
+    byId("earlier-said").textContent = "";
   }
 
   #chosen(name: string): string {
@@ -136,17 +138,21 @@ class Back {
     byId("back-text").dataset["t"] = BACK[this.#section]?.key ?? "form.back";
     speakWords(language, "back.title");
     fill("force", this.#force.name[language]);
-    showFound(language, this.#force, this.#found);
+    if (this.#found !== NOTHING) showFound(language, this.#force, this.#found);
     this.#adding.speak();
     const earlier = this.#earlier;
     byId("earlier-said").textContent =
       earlier === null ? "" : text(language, earlier.key, { number: String(earlier.number) });
     byId("fault-text").textContent = text(language, `back.fault_${this.#fault}`);
+    this.#speakProgress();
+    this.#typed.speak(language);
+  }
+
+  #speakProgress(): void {
     byId("progress").textContent =
       this.#percent === null
-        ? text(language, "back.progress_keys")
-        : text(language, "back.progress", { percent: String(this.#percent) });
-    this.#typed.speak(language);
+        ? text(this.#language, "back.progress_keys")
+        : text(this.#language, "back.progress", { percent: String(this.#percent) });
   }
 
   #clicked(event: MouseEvent): void {
@@ -196,7 +202,7 @@ class Back {
   async #look(): Promise<void> {
     const words = this.#typed.take(readWords(this.#typed.value));
     if (words === null) return;
-    this.#clear();
+    this.#clearFound(); // What was written to be added stays: it may be a second try with the same words.
     const run = (this.#run += 1);
     this.#percent = null;
     this.#show("looking");
@@ -206,7 +212,7 @@ class Back {
     try {
       reply = await this.#asker.ask({ kind: "look", force, words, span, today: todayUtc() }, (done, total) => {
         this.#percent = total === 0 ? 100 : Math.floor((done / total) * 100);
-        if (this.#run === run) this.#speak();
+        if (this.#run === run) this.#speakProgress();
       });
     } catch {
       reply = null; // The worker ended: what that means for the person is said below.
@@ -232,12 +238,17 @@ class Back {
     const reply = await this.#asker.ask({ kind: "earlier" }).catch(() => null);
     if (run !== this.#run) return;
     if (reply?.kind === "mail") this.#found = { ...this.#found, mail: reply.mail };
-    const number = this.#found.mail.messages.length - before;
-    const key = reply?.kind !== "mail" ? "back.fault_device" : number > 0 ? "back.earlier_some" : "back.earlier_none";
+    const { messages, hasEarlier, faults } = this.#found.mail;
+    const number = messages.length - before;
+    // Of a page that did not come as it should be it is not known what is on it.
+    const doubt = (["line", "missing", "altered"] as const).find((fault) => faults.includes(fault));
+    const nothing = doubt === undefined ? "back.earlier_none" : `back.mail_${doubt}`;
+    const key = reply?.kind !== "mail" ? "back.fault_device" : number > 0 ? "back.earlier_some" : nothing;
     this.#earlier = { key, number };
     this.#speak();
+    showActions(this.#actions(this.#section));
     // The button may be gone, and with it the focus.
-    if (!this.#found.mail.hasEarlier) byId("answers-title").focus();
+    if (!hasEarlier) byId("answers-title").focus();
   }
 
   /** Going back to the words forgets what they gave. */
@@ -247,9 +258,11 @@ class Back {
     this.#show(to);
   }
 
+  /** Other words may be typed now, and what was written belongs to these. */
   #stop(): void {
     this.#run += 1;
     this.#renew();
+    this.#adding.wipe();
     this.#show("ask");
   }
 

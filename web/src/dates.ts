@@ -56,7 +56,12 @@ export function localDate(now = new Date()): string {
   return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
 }
 
+/** A whole date, YYYY-MM-DD, in words. */
+export function dayInWords(date: string, language: Language): string {
+  return dateInWords(date.split("-").map(Number).reverse().join("/"), language);
+}
+
 /** The day on this device, in words. */
 export function todayInWords(language: Language, now = new Date()): string {
-  return dateInWords([now.getDate(), now.getMonth() + 1, now.getFullYear()].join("/"), language);
+  return dayInWords(localDate(now), language);
 }

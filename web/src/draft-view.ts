@@ -4,7 +4,7 @@
 // Must never delete a saved copy by itself when a report is sent: the server would see a deletion beside a submission,
 // and know which draft became which report. The person is told, and may do it.
 
-import { dateInWords } from "./dates.ts";
+import { dayInWords } from "./dates.ts";
 import type { DraftReply, DraftRequest } from "./drafts.ts";
 import { todayUtc } from "./keys.ts";
 import type { Page } from "./questions.ts";
@@ -63,6 +63,8 @@ export class Keeping {
   #unwanted: string | null = null;
   /** The day on which what is held was saved; null while this page knows of nothing that is held. */
   #saved_on: string | null = null;
+  /** A saving was stopped, or no answer came to it: something may be held. */
+  #isMaybe = false;
 
   constructor(sealer: Sealer, host: Host) {
     this.#sealer = sealer;
@@ -98,8 +100,9 @@ export class Keeping {
     byId("save-offer").hidden = !(section === "check" || (page !== undefined && page.kind !== "info" && !isFirst));
     byId("load-offer").hidden = !isFirst;
     byId("save-again").hidden = this.#saved_on === null;
+    byId("save-maybe").hidden = !this.#isMaybe || this.#saved_on !== null;
     byId("saved-same").hidden = this.#words !== "";
-    byId("sent-saved").hidden = this.#saved_on === null;
+    byId("sent-saved").hidden = this.#saved_on === null && !this.#isMaybe;
     byId("load-replaces").hidden = this.#host.written().given.size === 0;
     byId("restored").replaceChildren(); // Said once, on the page that opening leads to.
   }
@@ -107,9 +110,10 @@ export class Keeping {
   speak(language: Language): void {
     this.#typed.speak(language);
     byId("waiting").textContent = text(language, this.#progress);
-    const date = this.#saved_on === null ? "" : dateInWords(lastDay(this.#saved_on), language);
+    const date = this.#saved_on === null ? "" : dayInWords(lastDay(this.#saved_on), language);
     byId("saved-until").textContent = text(language, "form.draft.until", { date });
-    byId("sent-until").textContent = text(language, "form.draft.sent", { date });
+    const sent = this.#saved_on === null ? "form.draft.maybe" : "form.draft.sent";
+    byId("sent-until").textContent = text(language, sent, { date });
   }
 
   act(action: string): void {
@@ -168,6 +172,7 @@ export class Keeping {
     try {
       came = await asked(async (request) => {
         if (this.#run !== run) return { kind: "stopped" }; // Between two requests: nothing more is asked.
+        if (request.kind === "draft-save") this.#isMaybe = true;
         return this.#sealer.draft(request, () => say("form.draft.wait_again"));
       });
     } catch {
@@ -185,6 +190,7 @@ export class Keeping {
 
   async #save(): Promise<void> {
     const saved = { ...this.#host.written(), section: this.#origin, saved_on: todayUtc() };
+    const wasMaybe = this.#isMaybe;
     const came = await this.#wait("form.draft.wait_save", async (ask) => {
       const drawn = await ask({ kind: "draft-words" });
       if (drawn.kind === "words" && drawn.words !== "") this.#words = drawn.words;
@@ -192,24 +198,31 @@ export class Keeping {
     });
     if (came === null) return;
     if (came.kind !== "saved") {
+      if (came.kind !== "line") this.#isMaybe = wasMaybe; // It was told that nothing came of this one.
       this.#host.show("save");
       showProblem(this.#host.language(), `form.draft.${came.kind}`, "main-content");
       return;
     }
     this.#saved_on = saved.saved_on;
+    this.#isMaybe = false;
     this.#host.show("saved");
     showWords(this.#words, "saved-");
   }
 
+  /** Null when it has said what is wrong, or the person went elsewhere meanwhile. */
   async #readTyped(): Promise<string | null> {
-    return this.#typed.take(await this.#sealer.read(this.#typed.value));
+    const read = await this.#sealer.read(this.#typed.value).catch(() => null);
+    if (this.#host.section() !== "load") return null;
+    if (read !== null) return this.#typed.take(read);
+    showProblem(this.#host.language(), "form.draft.device", "draft-typed");
+    return null;
   }
 
   async #load(): Promise<void> {
     const words = await this.#readTyped();
     if (words === null) return;
     const came = await this.#wait("form.draft.wait_load", (ask) => ask({ kind: "draft-open", words }));
-    if (came === null) return;
+    if (came === null) return; // What was opened is not kept then: saving must not take its place.
     if (came.kind !== "opened-draft") {
       this.#host.show("load");
       this.#refused(came);
@@ -218,6 +231,9 @@ export class Keeping {
     this.#typed.wipe();
     this.#words = "";
     this.#saved_on = came.saved.saved_on;
+    this.#isMaybe = false;
+    // Asked before anything can be saved, and the worker takes one after the other.
+    this.#sealer.draft({ kind: "draft-keep" }, () => undefined).catch(() => undefined);
     const isWhole = this.#host.restore(came.saved);
     const said = ["form.draft.restored", ...(isWhole ? [] : ["form.draft.left_out"])];
     byId("restored").replaceChildren(...said.map((key) => this.#paragraph(key)));
@@ -242,7 +258,7 @@ export class Keeping {
   async #askDelete(): Promise<void> {
     const section = this.#host.section();
     const words = section === "load" ? await this.#readTyped() : null;
-    if ((section === "load" && words === null) || this.#host.section() !== section) return;
+    if (section === "load" && words === null) return;
     this.#unwanted = words;
     this.#asked_in = section;
     this.#host.show("delete");
@@ -260,6 +276,7 @@ export class Keeping {
     }
     if (came.isThis) {
       this.#saved_on = null;
+      this.#isMaybe = false;
       this.#words = "";
     }
     this.#unwanted = null;
@@ -269,8 +286,7 @@ export class Keeping {
   }
 }
 
-/** Of what was saved on this day, as its three parts. */
+/** Of what was saved on this day, YYYY-MM-DD. */
 function lastDay(saved_on: string): string {
-  const [year, month, day] = new Date(Date.parse(saved_on) + WHOLE_DAYS * DAY_MS).toISOString().slice(0, 10).split("-");
-  return `${Number(day)}/${Number(month)}/${year}`;
+  return new Date(Date.parse(saved_on) + WHOLE_DAYS * DAY_MS).toISOString().slice(0, 10);
 }

@@ -13,10 +13,12 @@ import { drawWords } from "./words.ts";
 export type DraftRequest =
   /** Eight words for what is going to be saved on this page; none when it has some already. */
   | { readonly kind: "draft-words" }
-  /** Saves under the words that were drawn or opened with last. */
+  /** Saves under the words that were drawn last, or of what was kept last. */
   | { readonly kind: "draft-save"; readonly saved: Saved }
   | { readonly kind: "draft-open"; readonly words: string }
-  /** What is held under these words; null: what was saved or opened last. */
+  /** What was opened last is on the page now: it is what is saved again. */
+  | { readonly kind: "draft-keep" }
+  /** What is held under these words; null: what is held of this page. */
   | { readonly kind: "draft-delete"; readonly words: string | null }
   /** Gives up what is being tried. */
   | { readonly kind: "draft-stop" };
@@ -24,16 +26,18 @@ export type DraftRequest =
 export type DraftReply =
   | { readonly kind: "words"; readonly words: string }
   | { readonly kind: "opened-draft"; readonly saved: Saved }
-  /** `isThis`: it was what was saved or opened last. */
+  /** `isThis`: it was what is held of this page. */
   | { readonly kind: "deleted"; readonly isThis: boolean }
   /** `none`: nothing is held under the words. `broken`: something is, and it does not open. */
-  | { readonly kind: "saved" | "stopped" | "none" | "broken" | "full" | "too-long" | Failed };
+  | { readonly kind: "saved" | "stopped" | "kept" | "none" | "broken" | "full" | "too-long" | Failed };
 
 /** Enough to save in the same place again, and to delete it. */
 type Held = Pick<DraftKeys, "name" | "recipient">;
 
 export class Drafts {
   #held: Held | null = null;
+  /** Of what was opened last. The page may have been told to stop meanwhile: then it shows nothing of it. */
+  #opened: Held | null = null;
   #running = new AbortController();
 
   async answer(request: DraftRequest, again: (attempt: number) => void): Promise<DraftReply> {
@@ -44,13 +48,18 @@ export class Drafts {
       case "draft-words": {
         if (this.#held !== null) return { kind: "words", words: "" };
         const words = drawWords();
-        this.#hold(await draftKeysOf(words));
+        this.#hold(heldOf(await draftKeysOf(words)));
         return { kind: "words", words };
       }
       case "draft-save":
         return this.#save(request.saved, trying);
       case "draft-open":
         return this.#open(request.words, trying);
+      case "draft-keep":
+        if (this.#opened === null) throw new Error("nothing was opened");
+        this.#hold(this.#opened);
+        this.#opened = null;
+        return { kind: "kept" };
       case "draft-delete":
         return this.#delete(request.words, trying);
       case "draft-stop":
@@ -62,7 +71,7 @@ export class Drafts {
 
   #hold(keys: Held | null): void {
     if (keys?.name.key !== this.#held?.name.key) this.#held?.name.key.fill(0);
-    this.#held = keys && { name: keys.name, recipient: keys.recipient };
+    this.#held = keys;
   }
 
   async #save(saved: Saved, trying: Trying): Promise<DraftReply> {
@@ -80,8 +89,10 @@ export class Drafts {
   async #open(words: string, trying: Trying): Promise<DraftReply> {
     const keys = await draftKeysOf(words);
     const reply = await opened(keys, trying);
-    if (reply.kind === "opened-draft" && !trying.signal.aborted) this.#hold(keys);
-    else keys.name.key.fill(0);
+    if (reply.kind === "opened-draft" && !trying.signal.aborted) {
+      this.#opened?.name.key.fill(0);
+      this.#opened = heldOf(keys);
+    } else keys.name.key.fill(0);
     return reply;
   }
 
@@ -95,6 +106,10 @@ export class Drafts {
     // What was saved on this page and is gone already is as good as deleted; words that find nothing are another matter.
     return kind === "deleted" || (kind === "none" && isThis) ? { kind: "deleted", isThis } : { kind };
   }
+}
+
+function heldOf({ name, recipient }: DraftKeys): Held {
+  return { name, recipient };
 }
 
 async function opened({ name, identity }: DraftKeys, trying: Trying): Promise<DraftReply> {

@@ -56,7 +56,7 @@ export function openCheckpoint(note: Uint8Array, force: string, year: number, lo
 }
 
 /** A log that was read: its checkpoint, and under its root the hash of each whole bundle. */
-export type Read = { readonly checkpoint: Checkpoint; readonly hashes: readonly Uint8Array[] };
+export type ReadLog = { readonly checkpoint: Checkpoint; readonly hashes: readonly Uint8Array[] };
 
 /**
  * Gives every entry (66 bytes) from `first` to the end to `visit`, after the bundle that it stands in was found under
@@ -68,7 +68,7 @@ export async function readEntries(
   first: number,
   visit: (index: number, entry: Uint8Array) => void,
   progress: (done: number, total: number) => void,
-): Promise<Read> {
+): Promise<ReadLog> {
   const { size } = checkpoint;
   const whole = Math.floor(size / TILE_WIDTH);
   const from = Math.min(Math.floor(first / TILE_WIDTH), whole);
@@ -116,7 +116,7 @@ export async function readEntries(
  * The root that a log had when it had `size` leaves, at most as many as it was read with. Asks for one bundle when it
  * ended within one. Throws `Altered`.
  */
-export async function rootAt(get: Get, { checkpoint, hashes }: Read, size: number): Promise<Uint8Array> {
+export async function rootAt(get: Get, { checkpoint, hashes }: ReadLog, size: number): Promise<Uint8Array> {
   const whole = Math.floor(size / TILE_WIDTH);
   if (size > checkpoint.size) throw new Altered(`the log has ${checkpoint.size} leaves, want ${size}`);
   if (size % TILE_WIDTH === 0) return rootOf(hashes.slice(0, whole));

@@ -7,7 +7,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { openDirectory } from "./directory.ts";
 import { Altered, readCheckpoint, readEntries } from "./log.ts";
-import type { Checkpoint, Get, Read } from "./log.ts";
+import type { Checkpoint, Get, ReadLog } from "./log.ts";
 import type { PageLeaf, Post } from "./mail.ts";
 import { Forged } from "./note.ts";
 import { INDEX_LEAVES } from "./reply-page.ts";
@@ -68,7 +68,7 @@ export async function look(
   const places: Place[] = [];
   const pages: PageLeaf[] = [];
   let logs: Part[] = [];
-  const read: Read[] = [];
+  const read: ReadLog[] = [];
   let leaves = 0;
   try {
     logs = await logsOf(get, force, Number(today.slice(0, 4)), directory.log, span, beat);
@@ -99,7 +99,7 @@ export async function look(
     places: places.sort(byLeaf),
     leaves,
     post: {
-      witness: { force, log: directory.log, replies: directory.replies, logs: read, today },
+      shown: { force, log: directory.log, replies: directory.replies, logs: read, today },
       logs: spans.reverse(),
       pages: pages.sort(byLeaf),
     },

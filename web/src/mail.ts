@@ -13,7 +13,7 @@ import {
   INDEX_LEAVES,
   PAGE_SIZE_BYTES,
   PART_SIZE_BYTES,
-  entriesOf,
+  indexEntriesOf,
   pageDigest,
   partDigest,
   partOf,
@@ -21,7 +21,7 @@ import {
   seenOf,
 } from "./reply-page.ts";
 import { compare } from "./seen.ts";
-import type { Seen, Witness } from "./seen.ts";
+import type { Seen, Shown } from "./seen.ts";
 import { tagReader } from "./view-tag.ts";
 import type { Way } from "./way.ts";
 
@@ -35,7 +35,7 @@ export type PageLeaf = {
 
 /** Where answers are, of the logs that were looked through: the oldest first. */
 export type Post = {
-  readonly witness: Witness;
+  readonly shown: Shown;
   readonly logs: readonly { readonly year: number; readonly first: number; readonly size: number }[];
   readonly pages: readonly PageLeaf[];
 };
@@ -65,6 +65,8 @@ export type Mail = {
   readonly hasEarlier: boolean;
   /** The day on which the force's officers saw the same log. */
   readonly seen_on: string | null;
+  /** The force has a key for answers: some can come. */
+  readonly isAnswering: boolean;
 };
 
 /** Of the pages that were not asked for yet, so many are, or all when there are fewer. */
@@ -84,6 +86,8 @@ export class Mailbox {
   readonly #reader: Reader;
   #pages: readonly Page[] = [];
   readonly #asked = new Set<Page>();
+  /** Pages for which no answer came: they are asked for again. */
+  readonly #cut = new Set<Page>();
   /** What opened, by the record's digest. */
   readonly #opened = new Map<string, OpenedRecord>();
   readonly #faults = new Set<MailFault>();
@@ -93,7 +97,7 @@ export class Mailbox {
     this.#get = get;
     this.#post = post;
     this.#way = way;
-    this.#reader = { force, identity: way.identity, thread: way.thread, keys: post.witness.replies };
+    this.#reader = { force, identity: way.identity, thread: way.thread, keys: post.shown.replies };
   }
 
   /** Asks for every index of the span, and finds which records have her tag. `progress` hears a fraction. */
@@ -106,7 +110,7 @@ export class Mailbox {
     const pages: Page[] = [];
     for (const [at, leaf] of this.#post.pages.entries()) {
       const part = parts.get(leaf) ?? null;
-      const tagged = part === null ? [] : await Promise.all(entriesOf(part).map(isHers));
+      const tagged = part === null ? [] : await Promise.all(indexEntriesOf(part).map(isHers));
       pages.push({ ...leaf, part, slots: tagged.flatMap((has, slot) => (has ? [slot] : [])) });
       progress((at + 1) / this.#post.pages.length);
     }
@@ -137,17 +141,17 @@ export class Mailbox {
 
   /** Asks for the four pages whose turn it is, and says what is known with them. */
   async next(): Promise<Mail> {
-    let isCut = false;
     const rest = this.#pages.filter((page) => !this.#asked.has(page));
     const given: { readonly page: Page; readonly bytes: Uint8Array }[] = [];
     // All are asked for before one is opened: how long that takes tells nobody anything.
-    for (const page of choose(rest, this.#way.pages, this.#asked.size === 0)) {
+    for (const page of choose(rest, this.#way.pages, rest.at(-1) === this.#pages.at(-1))) {
       const bytes = await this.#ask(`/log/${this.#reader.force}/${page.year}/replies/page/${page.index}`);
       if (bytes === "line") {
-        isCut = true; // It is one of those that are asked for next.
+        this.#cut.add(page);
         continue;
       }
       this.#asked.add(page);
+      this.#cut.delete(page);
       if (bytes === null) this.#faults.add("missing");
       else if (bytes.length !== PAGE_SIZE_BYTES || !isSame(pageDigest(bytes), page.h)) this.#faults.add("altered");
       else given.push({ page, bytes });
@@ -155,13 +159,13 @@ export class Mailbox {
     const newest = given.find(({ page }) => page === this.#pages.at(-1));
     if (newest !== undefined) await this.#compare(newest.bytes);
     for (const { page, bytes } of given) await this.#read(page, bytes);
-    return this.#mail(isCut);
+    return this.#mail();
   }
 
   /** What the officers saw stands in every page; the newest one says most. What is asked for is the same for any words. */
   async #compare(newest: Uint8Array): Promise<void> {
     try {
-      const seen = await compare(this.#get, seenOf(newest), this.#post.witness);
+      const seen = await compare(this.#get, seenOf(newest), this.#post.shown);
       if (seen.kind === "same") this.#seen_on = seen.on;
       else this.#faults.add(seen.kind);
     } catch {
@@ -195,11 +199,11 @@ export class Mailbox {
     }
     if (page.part !== null && isSame(own, page.part)) return page.slots;
     if (page.part !== null) this.#faults.add("index");
-    const tagged = await Promise.all(entriesOf(own).map(await tagReader(this.#way.mail)));
+    const tagged = await Promise.all(indexEntriesOf(own).map(await tagReader(this.#way.mail)));
     return tagged.flatMap((has, slot) => (has ? [slot] : []));
   }
 
-  #mail(isCut: boolean): Mail {
+  #mail(): Mail {
     const messages = new Map<string, Message>();
     for (const opened of this.#opened.values()) {
       if (opened.kind === "message") messages.set(opened.text, opened.message);
@@ -207,8 +211,9 @@ export class Mailbox {
     const sorted = [...messages.values()].sort((a, b) => a.number - b.number);
     if (sorted.some(({ number }, at) => sorted[at + 1]?.number === number)) this.#faults.add("conflict");
     const hasEarlier = this.#pages.some((page) => page.slots.length > 0 && !this.#asked.has(page));
-    const faults = new Set<MailFault>([...(isCut ? ["line" as const] : []), ...this.#faults]);
-    return { messages: sorted, faults: [...faults], hasEarlier, seen_on: this.#seen_on };
+    const faults = new Set<MailFault>([...(this.#cut.size > 0 ? ["line" as const] : []), ...this.#faults]);
+    const isAnswering = this.#reader.keys.length > 0;
+    return { messages: sorted, faults: [...faults], hasEarlier, seen_on: this.#seen_on, isAnswering };
   }
 
   async #ask(address: string): Promise<Uint8Array | null | "line"> {
@@ -221,11 +226,11 @@ export class Mailbox {
 }
 
 /**
- * In order of leaf: the newest of all, the first time; then the newest that have a record for her, and in the place of
+ * In order of leaf: the newest of all, until it came; then the newest that have a record for her, and in the place of
  * those that lack what the key draws.
  */
-function choose(rest: readonly Page[], key: Uint8Array, isFirst: boolean): Page[] {
-  const newest = isFirst ? rest.slice(-1) : [];
+function choose(rest: readonly Page[], key: Uint8Array, hasNewest: boolean): Page[] {
+  const newest = hasNewest ? rest.slice(-1) : [];
   const others = rest.filter((page) => !newest.includes(page) && page.slots.length > 0);
   const hers = [...newest, ...others.slice(newest.length - PAGES)];
   const drawn = rest

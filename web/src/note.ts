@@ -13,7 +13,7 @@ export type VerifierKey = { readonly name: string; readonly point: Uint8Array };
 /** Returns the text, which the one signature by this key covers. Throws `Forged`. */
 export function openNote(note: Uint8Array, key: VerifierKey, size_bytes_max: number): string {
   if (note.length > size_bytes_max) throw new Forged(`the note is ${note.length} bytes`);
-  const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(note);
+  const whole = textOf(note);
   const split = whole.lastIndexOf("\n\n");
   if (split < 0) throw new Forged("the note has no signature");
   const text = whole.slice(0, split + 1);
@@ -54,7 +54,7 @@ export type Cosigned = { readonly note: Uint8Array; readonly time_s: number };
  * before it is its log's, and still to be opened. Throws `Forged`.
  */
 export function openCosignature(cosigned: Uint8Array, keys: readonly VerifierKey[]): Cosigned {
-  const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(cosigned);
+  const whole = textOf(cosigned);
   const line = /^([^]*\n)\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})\n$/.exec(whole);
   const [, note = "", name = "", base64 = ""] = line ?? [];
   const bytes = fromBase64(base64);
@@ -72,9 +72,26 @@ export function openCosignature(cosigned: Uint8Array, keys: readonly VerifierKey
   return { note: utf8ToBytes(note), time_s: Number(time) };
 }
 
-/** Throws `Forged` for text that would be written otherwise. */
+/** Throws `Forged` for what is no UTF-8. */
+function textOf(note: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(note);
+  } catch {
+    throw new Forged("the note is not UTF-8");
+  }
+}
+
+/** Throws `Forged` for text that is none, or that would be written otherwise. */
 export function fromBase64(text: string): Uint8Array {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const bytes = Uint8Array.from(binaryOf(text), (character) => character.charCodeAt(0));
   if (btoa(String.fromCharCode(...bytes)) !== text) throw new Forged("base64 is not canonical");
   return bytes;
+}
+
+function binaryOf(text: string): string {
+  try {
+    return atob(text);
+  } catch {
+    throw new Forged("this is not base64");
+  }
 }

@@ -6,7 +6,7 @@ import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { base64nopad } from "@scure/base";
 
 /** What the index says of one record. */
-export type Entry = { readonly ct_x: Uint8Array; readonly tag: Uint8Array };
+export type IndexEntry = { readonly ct_x: Uint8Array; readonly tag: Uint8Array };
 
 export const RECORDS = 64;
 export const RECORD_SIZE_BYTES = 4_096;
@@ -49,7 +49,7 @@ export function seenOf(page: Uint8Array): Uint8Array {
 }
 
 /** What an index part says of the 64 records of its page, in order. */
-export function entriesOf(part: Uint8Array): Entry[] {
+export function indexEntriesOf(part: Uint8Array): IndexEntry[] {
   return Array.from({ length: RECORDS }, (_, at) => {
     const entry = part.subarray(at * ENTRY_SIZE_BYTES, (at + 1) * ENTRY_SIZE_BYTES);
     return { ct_x: entry.subarray(0, CT_X_SIZE_BYTES), tag: entry.subarray(CT_X_SIZE_BYTES) };

@@ -33,6 +33,11 @@ export class Sealer {
     return reply.words;
   }
 
+  /** What words were drawn is not needed any more. */
+  async forgetWords(): Promise<void> {
+    await this.#asker.ask({ kind: "forget" });
+  }
+
   /**
    * Reads the files, packs everything and seals it to the force, which `parcel.report.force` must be; with `hasWords`, so that the words drawn last lead back to it.
    * `progress` hears how many of the files' bytes are done, of how many; not at all when there is no file. Throws `FileChanged` when a file is not what was chosen,
@@ -68,6 +73,7 @@ export class Sealer {
       case "sealed":
       case "changed":
       case "read":
+      case "forgotten":
         throw new Error("the worker gave another answer");
       default:
         return reply;

@@ -2,29 +2,29 @@
 // answers. The reader has no memory of the log; theirs keeps a server from showing her an old one, or one of her own.
 
 import { Altered, isSame, openCheckpoint, rootAt } from "./log.ts";
-import type { Get, Read } from "./log.ts";
+import type { Get, ReadLog } from "./log.ts";
 import type { VerifierKey } from "./note.ts";
 import { Forged, openCosignature } from "./note.ts";
 
-/** What the log is compared with. */
-export type Witness = {
+/** What was shown of the force's logs, and the keys that say who signed what. */
+export type Shown = {
   readonly force: string;
   /** The key of the server's logs, under the log name. */
   readonly log: VerifierKey;
   /** The keys that the force's answers are signed with. */
   readonly replies: readonly VerifierKey[];
   /** The logs that were read. */
-  readonly logs: readonly Read[];
+  readonly logs: readonly ReadLog[];
   /** YYYY-MM-DD, UTC. */
   readonly today: string;
 };
 
-/** `on`: the day on which they saw the log that is shown here; null when they saw one that was not looked through. */
 export type Seen =
-  | { readonly kind: "same"; readonly on: string | null }
+  /** `on`: the day on which they saw the log that is shown here, YYYY-MM-DD. */
+  | { readonly kind: "same"; readonly on: string }
   /** Nobody of the force cosigned what stands there. */
   | { readonly kind: "unseen" }
-  /** What they saw is older than their rhythm: this may be an old log. */
+  /** What they saw is older than their rhythm, or in a log before the ones that were looked through. */
   | { readonly kind: "stale" }
   /** They saw another log than the one that is shown here. */
   | { readonly kind: "fork" };
@@ -34,25 +34,22 @@ const STALE_DAYS = 10;
 const DAY_S = 86_400;
 
 /** Throws only when the server gives no answer. */
-export async function compare(get: Get, note: Uint8Array, witness: Witness): Promise<Seen> {
-  const { force, log, replies, logs, today } = witness;
+export async function compare(get: Get, note: Uint8Array, shown: Shown): Promise<Seen> {
+  const { force, log, replies, logs, today } = shown;
   try {
     const cosigned = openCosignature(note, replies);
     const origin = new TextDecoder().decode(cosigned.note).split("\n")[0] ?? "";
     const year = Number(/\/(\d{4})$/.exec(origin)?.[1] ?? Number.NaN);
     const seen = openCheckpoint(cosigned.note, force, year, log);
     const read = logs.find(({ checkpoint }) => checkpoint.year === year);
-    // A log of a year that was not looked through cannot be compared; its date can.
-    if (read !== undefined && !isSame(await rootAt(get, read, seen.size), seen.root)) return { kind: "fork" };
+    // What was not looked through cannot be compared: a newer list than that one is not vouched for.
+    if (read === undefined) return { kind: "stale" };
+    if (!isSame(await rootAt(get, read, seen.size), seen.root)) return { kind: "fork" };
     if (Date.parse(today) / 1000 - cosigned.time_s > STALE_DAYS * DAY_S) return { kind: "stale" };
-    return {
-      kind: "same",
-      on: read === undefined ? null : new Date(cosigned.time_s * 1000).toISOString().slice(0, 10),
-    };
+    return { kind: "same", on: new Date(cosigned.time_s * 1000).toISOString().slice(0, 10) };
   } catch (error) {
     if (error instanceof Altered) return { kind: "fork" };
-    if (error instanceof Forged || error instanceof TypeError || error instanceof DOMException)
-      return { kind: "unseen" };
+    if (error instanceof Forged) return { kind: "unseen" };
     throw error;
   }
 }

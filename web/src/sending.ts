@@ -1,5 +1,5 @@
 // Seals a report once, with the words drawn for it, and carries it to the server: again and again the same bytes, until
-// the answers change. Knows no page; what it says goes to `say`.
+// the answers change; an addition is carried the same way. Knows no page; what it says goes to `say`.
 
 import { progressWords } from "./files-view.ts";
 import { todayUtc } from "./keys.ts";
@@ -43,6 +43,7 @@ export class Sending {
   forget(): void {
     this.#submission = null;
     this.#words = null;
+    this.#sealer.forgetWords().catch(() => undefined); // A worker that has ended has forgotten.
   }
 
   /** The words of what was sent; empty when it has none. */
@@ -69,12 +70,23 @@ export class Sending {
   async send(language: () => Language, say: Say): Promise<Outcome> {
     if (this.#submission === null) throw new Error("nothing was sealed");
     const { force, bytes } = this.#submission;
-    const size = bytes.body.length;
-    const step = (key: string, fraction: number | null) => {
-      say(`form.sending.${key}`, fraction === null ? null : progressWords(language(), fraction * size, size));
-    };
-    const outcome = await submit(force, bytes, step, this.#signal);
+    const outcome = await carry(force, bytes, language, say, this.#signal);
     if (outcome.kind === "refused") this.#submission = null;
     return outcome;
   }
+}
+
+/** Carries what was sealed to the server, and says how far it is. */
+export function carry(
+  force: string,
+  submission: Submission,
+  language: () => Language,
+  say: Say,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const size = submission.body.length;
+  const step = (key: string, fraction: number | null) => {
+    say(`form.sending.${key}`, fraction === null ? null : progressWords(language(), fraction * size, size));
+  };
+  return submit(force, submission, step, signal);
 }

@@ -5,7 +5,7 @@ import { x25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import { TAG_SIZE_BYTES } from "./reply-page.ts";
-import type { Entry } from "./reply-page.ts";
+import type { IndexEntry } from "./reply-page.ts";
 import type { Way } from "./way.ts";
 
 /** What X25519 gives of the secret and a point; null when it is all zeros. */
@@ -18,7 +18,7 @@ const X25519 = { name: "X25519" };
 const BASE_POINT = Uint8Array.from({ length: 32 }, (_, at) => (at === 0 ? 9 : 0));
 
 /** What tells whether an entry has the reader's tag. One stranger's in 65,536 has it too, by chance. */
-export async function tagReader({ secret, point }: Way["mail"]): Promise<(entry: Entry) => Promise<boolean>> {
+export async function tagReader({ secret, point }: Way["mail"]): Promise<(entry: IndexEntry) => Promise<boolean>> {
   const agree = (await browserAgree(secret, point)) ?? libraryAgree(secret);
   return async ({ ct_x, tag }) => {
     const shared = await agree(ct_x);

@@ -21,9 +21,7 @@ export type Action =
   | "load"
   | "delete-ask"
   | "delete"
-  | "stay"
-  | "earlier"
-  | "add";
+  | "stay";
 
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
@@ -45,9 +43,7 @@ export function showSection(name: string, actions: readonly Action[], hasBack: b
   for (const section of document.querySelectorAll<HTMLElement>("[data-section]")) {
     section.hidden = section.dataset["section"] !== name;
   }
-  for (const button of document.querySelectorAll<HTMLElement>("#actions [data-action]")) {
-    button.hidden = !actions.some((action) => action === button.dataset["action"]);
-  }
+  showActions(actions);
   byId("back-bar").hidden = !hasBack;
   const heading = document.querySelector<HTMLElement>(`[data-section="${name}"] h1`);
   if (heading === null) throw new Error(`section ${name} has no heading`);
@@ -56,6 +52,13 @@ export function showSection(name: string, actions: readonly Action[], hasBack: b
   heading.focus({ preventScroll: true });
   // At 400 % zoom the top of the page fills the window: go on to the heading, just below the leave button.
   if (heading.getBoundingClientRect().bottom > window.innerHeight) heading.scrollIntoView({ block: "start" });
+}
+
+/** Exactly these buttons. */
+export function showActions(actions: readonly Action[]): void {
+  for (const button of document.querySelectorAll<HTMLElement>("#actions [data-action]")) {
+    button.hidden = !actions.some((action) => action === button.dataset["action"]);
+  }
 }
 
 /** The other ways to be heard: of one force, or of all while none is chosen. */

@@ -3,6 +3,8 @@
 // that come from their words; those are sent from here, so that their keys never reach the page.
 
 import forces from "virtual:forces";
+import type { Tell } from "./answering.ts";
+import { listen, telling } from "./answering.ts";
 import type { Common } from "./asker.ts";
 import type { Opened } from "./directory.ts";
 import { openDirectory } from "./directory.ts";
@@ -16,7 +18,7 @@ import { TooLong } from "./report.ts";
 import { warmUp } from "./seal.ts";
 import type { Submission } from "./submit.ts";
 import type { Way } from "./way.ts";
-import { wayOf } from "./way.ts";
+import { wayOf, wipeWay } from "./way.ts";
 import type { Read } from "./words.ts";
 import { drawWords, readWords } from "./words.ts";
 
@@ -33,6 +35,8 @@ export type Request =
       /** With the words that were drawn last for this force, or without any. */
       readonly hasWords: boolean;
     }
+  /** What words were drawn is not needed any more. */
+  | { readonly kind: "forget" }
   /** Reads eight words as somebody typed them: their list is here, and not in the page's script. */
   | { readonly kind: "read"; readonly typed: string }
   | DraftRequest;
@@ -45,9 +49,8 @@ export type Reply =
   | { readonly kind: "changed"; readonly at: number }
   | { readonly kind: "too-long" }
   | { readonly kind: "read"; readonly read: Read }
+  | { readonly kind: "forgotten" }
   | DraftReply;
-
-type Tell = (reply: Reply | Common) => void;
 
 const notes = new Map<string, Uint8Array>();
 /** What the words drawn for each force give. */
@@ -68,17 +71,14 @@ function open(force: string, today: string): Opened {
   return opened;
 }
 
-/** Tells of progress when a hundredth more is done: a message for every piece would be thousands. */
-function telling(tell: Tell): (done: number, total: number) => void {
-  let told = 0;
-  return (done, total) => {
-    if (total === 0 || (done < total && done - told < total / 100)) return;
-    told = done;
-    tell({ kind: "progress", done, total });
-  };
+/** Overwrites what the words drawn for a force gave. */
+function forget(force: string): void {
+  const way = ways.get(force);
+  if (way !== undefined) wipeWay(way);
+  ways.delete(force);
 }
 
-async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
+async function answer(request: Request, tell: Tell<Reply>): Promise<Reply | Common> {
   switch (request.kind) {
     case "warm":
       await warmUp();
@@ -88,9 +88,14 @@ async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
       return { kind: "opened", opened: open(request.force, request.today) };
     case "words": {
       const words = drawWords();
-      ways.set(request.force, await wayOf(words, request.force));
+      const way = await wayOf(words, request.force);
+      forget(request.force);
+      ways.set(request.force, way);
       return { kind: "words", words };
     }
+    case "forget":
+      for (const force of [...ways.keys()]) forget(force);
+      return { kind: "forgotten" };
     case "seal": {
       const opened = open(request.force, request.today);
       const way = request.hasWords ? ways.get(request.force) : null;
@@ -102,6 +107,7 @@ async function answer(request: Request, tell: Tell): Promise<Reply | Common> {
     case "draft-words":
     case "draft-save":
     case "draft-open":
+    case "draft-keep":
     case "draft-delete":
     case "draft-stop":
       return drafts.answer(request, (attempt) => tell({ kind: "progress", done: attempt, total: ATTEMPTS }));
@@ -115,11 +121,4 @@ function refused(error: unknown): Reply | Common {
   return { kind: error instanceof TooLong ? "too-long" : "error" };
 }
 
-self.addEventListener("message", (event: MessageEvent<{ id: number; request: Request }>) => {
-  const { id, request } = event.data;
-  const tell = (reply: Reply | Common) => {
-    const transfer = reply.kind === "sealed" ? [reply.submission.body.buffer] : [];
-    self.postMessage({ id, reply }, { transfer });
-  };
-  answer(request, tell).then(tell, (error: unknown) => tell(refused(error)));
-});
+listen<Request, Reply>(answer, refused);

@@ -20,7 +20,7 @@ function server(answer) {
   const seen = { requests: [], pauses: [], again: [] };
   globalThis.fetch = async (url, options) => {
     const body = options.body === undefined ? null : Uint8Array.from(options.body);
-    const given = answer(seen.requests.push({ url, ...options, body }), options);
+    const given = answer(seen.requests.push({ url, ...options, body }), { url, ...options });
     if (given === null) throw new TypeError("no answer");
     return typeof given === "number" ? new Response(null, { status: given }) : given;
   };
@@ -132,6 +132,7 @@ test("saving again, and opening with the words, are of one draft; deleting ends 
   const other = new Drafts();
   const opened = await other.answer({ kind: "draft-open", words }, () => {});
   assert.deepEqual(opened, { kind: "opened-draft", saved: saved("second") });
+  assert.deepEqual(await other.answer({ kind: "draft-keep" }, () => {}), { kind: "kept" });
   assert.deepEqual(await other.answer({ kind: "draft-words" }, () => {}), { kind: "words", words: "" });
   assert.deepEqual(await ask({ kind: "draft-delete", words }), { kind: "deleted", isThis: true });
   assert.deepEqual(await ask({ kind: "draft-delete", words }), { kind: "none" });
@@ -141,6 +142,26 @@ test("saving again, and opening with the words, are of one draft; deleting ends 
     kind: "deleted",
     isThis: true,
   });
+});
+
+test("what was opened and not put on the page is never saved over", async () => {
+  const held = new Map();
+  server((_, { url, method, body }) => {
+    if (method === "GET") return held.has(url) ? new Response(held.get(url)) : 404;
+    held.set(url, Uint8Array.from(body).subarray(32));
+    return 201;
+  });
+  const first = new Drafts();
+  const { words } = await first.answer({ kind: "draft-words" }, () => {});
+  await first.answer({ kind: "draft-save", saved: saved("hers") }, () => {});
+  const drafts = new Drafts();
+  // The answer came, and the page had been told to stop: it never says that it keeps it.
+  assert.equal((await drafts.answer({ kind: "draft-open", words }, () => {})).kind, "opened-draft");
+  assert.notEqual((await drafts.answer({ kind: "draft-words" }, () => {})).words, "", "new words are drawn");
+  await drafts.answer({ kind: "draft-save", saved: saved("another") }, () => {});
+  assert.equal(held.size, 2);
+  const again = await new Drafts().answer({ kind: "draft-open", words }, () => {});
+  assert.deepEqual(again.saved, saved("hers"));
 });
 
 test("what is asked for later gives up what is still being tried", async () => {

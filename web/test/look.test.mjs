@@ -148,6 +148,11 @@ test("what the server does to the keys and the checkpoint is named", async () =>
       (all) => all.set("/log/btp/2026/checkpoint", logOf(300, [], { by: thief }).get("/log/btp/2026/checkpoint")),
       (all) => all.set("/log/btp/2026/checkpoint", logOf(300, [], { year: 2025 }).get("/log/btp/2025/checkpoint")),
       (all) => all.set("/log/btp/2026/checkpoint", Buffer.from("log.example/hafan/btp/2026\n300\n\n")),
+      (all) => all.set("/log/btp/2026/checkpoint", Buffer.from([0xff])),
+      (all) => {
+        const note = all.get("/log/btp/2026/checkpoint").toString();
+        all.set("/log/btp/2026/checkpoint", Buffer.from(note.replace(/ \S+\n$/, " A\n")));
+      },
     ],
     "no-log": [(all) => all.delete("/log/btp/2026/checkpoint")],
   };

@@ -98,6 +98,7 @@ test("messages are found among everybody's, opened, checked and sorted, with eit
     faults: [],
     hasEarlier: false,
     seen_on: TODAY,
+    isAnswering: true,
   });
   assert.equal(heard.at(-1), 1);
   assert.deepEqual(
@@ -113,6 +114,7 @@ test("they are found when her own leaf is longer ago than the span, and when the
   assert.equal(mail.messages[0].text, "answer");
   const silent = await visited(server(pages, { directory: directory({ replies: null }) }));
   assert.deepEqual([silent.mail.messages, silent.mail.faults], [[], ["unseen", "forged"]]);
+  assert.equal(silent.mail.isAnswering, false);
 });
 
 test("a log without pages, and an empty index or none: nothing is told, nothing is wrong", async () => {
@@ -120,7 +122,7 @@ test("a log without pages, and an empty index or none: nothing is told, nothing 
   for (const change of [() => {}, () => files.delete("/log/btp/2026/replies/index/0")]) {
     change();
     const { mail, asked } = await visited(files);
-    assert.deepEqual(mail, { messages: [], faults: [], hasEarlier: false, seen_on: null });
+    assert.deepEqual(mail, { messages: [], faults: [], hasEarlier: false, seen_on: null, isAnswering: true });
     assert.deepEqual(asked.slice(-1), ["/log/btp/2026/replies/index/0"]);
   }
 });
@@ -416,6 +418,7 @@ test("a message that is told again by another record is one message, and nothing
     faults: [],
     hasEarlier: false,
     seen_on: TODAY,
+    isAnswering: true,
   });
 });
 
@@ -430,6 +433,33 @@ test("a line that drops at index or page is named, the receipt stays, and the pa
   files.set("/log/btp/2026/replies/index/0", "cut");
   const blind = await visited(files);
   assert.deepEqual([blind.places.length, blind.mail.faults, blind.mail.messages.length], [1, ["line"], 1]);
+});
+
+test("a newest page for which no answer came is asked for until it comes, and what the officers saw is compared then", async () => {
+  const pages = strangersPages(20, 30, 40, 50, 60);
+  const stale = pagesWith(signs.cosign(checkpointOf(log, {}), DAY_S - 11 * 86_400));
+  pages.set(70, stale.page());
+  const files = server(pages);
+  const newest = "/log/btp/2026/replies/page/70";
+  files.set(newest, "cut");
+  const { mail, asked, visit } = await visited(files);
+  assert.ok(asked.includes(newest));
+  assert.deepEqual([mail.faults, mail.seen_on], [["line"], null]);
+  files.set(newest, pages.get(70).bytes);
+  const before = asked.length;
+  assert.deepEqual((await visit.earlier()).faults, ["stale"]);
+  assert.ok(asked.slice(before).includes(newest), "it is asked for again, though its turn was over");
+});
+
+test("of a page that never comes it is said as long as it is not there, whatever else is asked for", async () => {
+  const pages = strangersPages(20, 30, 40, 50, 60, 70, 80, 90);
+  pages.set(55, page(await hers(1, { text: "answer" })));
+  const files = server(pages);
+  files.set("/log/btp/2026/replies/page/55", "cut");
+  const { mail, visit } = await visited(files);
+  assert.deepEqual([mail.faults, mail.hasEarlier], [["line"], true]);
+  const second = await visit.earlier();
+  assert.deepEqual([second.faults, second.hasEarlier, second.messages.length], [["line"], true, 0]);
 });
 
 test("every record of everybody's is tried by both ways of X25519 with the same result, and zeros are no match", async () => {
