@@ -5,6 +5,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
@@ -179,19 +180,25 @@ fn empty_stick(office: &Office) {
     fs::create_dir(office.path("stick")).unwrap();
 }
 
-/// A folder's name need not be UTF-8, and pages that are given out are named all the same.
+/// A folder's name need not be UTF-8: what is given out is named all the same.
 #[test]
 fn a_stick_of_any_name_is_written_to_and_named() {
     let office = office();
-    office.bring(&[]);
-    let stick = OsStr::from_bytes(b"st\xffick");
+    let h = office.bring(&[PLAIN]).remove(0);
+    let stick = Path::new(OsStr::from_bytes(b"st\xffick"));
     fs::create_dir(office.path(".").join(stick)).unwrap();
-    let mut export = office.command(&by("officer-1", &["replies", "export", "--json"]));
-    let output = export.arg("--to").arg(stick).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let to = |verb: &[&str], flag: &str, out: &Path| -> Value {
+        let mut command = office.command(&by("officer-1", verb));
+        let output = command.arg("--json").arg(flag).arg(out).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let json = to(&["replies", "export"], "--to", stick);
     let file = json["pages"][0]["file"].as_str().unwrap();
     assert!(file.starts_with("st\u{fffd}ick/replies-"), "{file}");
+    let verb = ["export", &h, "--reason", "disclosure"];
+    let json = to(&verb, "--out", &stick.join("package"));
+    assert_eq!(json["out"], "st\u{fffd}ick/package");
 }
 
 #[test]
