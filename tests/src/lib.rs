@@ -270,5 +270,5 @@ pub fn told(command: &mut Command) -> Result<(ExitStatus, String, String)> {
 /// # Errors
 /// When the folder cannot be read.
 pub fn segments(store_dir: &Path) -> Result<Vec<PathBuf>> {
-    xtask::search::files_under(&store_dir.join("segments"))
+    Ok(xtask::search::files_under(&store_dir.join("segments"))?)
 }

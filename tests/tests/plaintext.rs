@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hafan_tests::TestServer;
 use xtask::demo::{Journey, type_and_send};
-use xtask::search::{Finding, Form, files_under, forms, search_bytes, search_dir, search_memory};
+use xtask::search::{Form, Hit, files_under, forms, search_bytes, search_files, search_memory};
 
 const FORCE: &str = "dyfed-powys";
 const CHARACTERS: usize = 30_000;
@@ -42,7 +42,7 @@ fn what_is_typed_in_a_browser_is_nowhere_in_the_middle_in_any_form() {
 fn assert_nowhere(server: &TestServer, id: u32, wanted: &[Form]) {
     let layout = server.layout();
     for dir in [layout.store(), layout.pinned(), layout.stick(FORCE)] {
-        let (findings, _) = search_dir(&dir, wanted).unwrap();
+        let (findings, _) = search_files(&dir, wanted).unwrap();
         assert_eq!(findings, []);
     }
     assert_eq!(
@@ -84,12 +84,10 @@ fn every_planted_form_is_found(server: &TestServer, scratch: &std::path::Path, w
         at += form.planted.len();
     }
     fs::write(copy.join("000000.log"), &segment).unwrap();
-    let (found, _) = search_dir(&copy, wanted).unwrap();
+    let (found, _) = search_files(&copy, wanted).unwrap();
     for form in wanted {
         assert!(
-            found
-                .iter()
-                .any(|finding: &Finding| finding.form == form.name),
+            found.iter().any(|finding: &Hit| finding.form == form.name),
             "{} is not found where it was planted",
             form.name
         );

@@ -45,6 +45,78 @@ pub(crate) enum Verb {
     /// Does a force's access record hold: who opened what, why, and with whose approval?
     #[command(after_help = ACCESS)]
     Access(AccessArgs),
+    /// Is anything that people write anywhere but with the officers?
+    #[command(subcommand)]
+    Canary(CanaryVerb),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CanaryVerb {
+    /// Send marked reports through the real page.
+    #[command(after_help = PLANT)]
+    Plant(PlantArgs),
+    /// Look for their marks in files, and in the memory of processes.
+    #[command(after_help = SCAN)]
+    Scan(ScanArgs),
+}
+
+const PLANT: &str = "Examples:
+  hafan-audit canary plant https://reports.example.org --force btp --marks marks.json
+  hafan-audit canary plant http://127.0.0.1:8080 --force btp --language cy --count 3 --marks marks.json
+
+Fills in the whole form in a Chromium of its own, with a random mark in every field and in a file, and sends it, once a report. Tell the force before: these are reports that its officers open. The marks are written down before anything is sent. Exits with 0 when all were sent.";
+
+#[derive(Args)]
+pub(crate) struct PlantArgs {
+    /// The server's address: https and a name.
+    #[arg(value_name = "URL")]
+    pub(crate) server: String,
+    /// The force, such as btp.
+    #[arg(long)]
+    pub(crate) force: String,
+    /// The language of the page.
+    #[arg(long, value_enum, default_value = "en")]
+    pub(crate) language: Language,
+    /// How many reports.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) count: u8,
+    /// The new file that the marks are written into.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) marks: PathBuf,
+    /// The browser.
+    #[arg(long, value_name = "PROGRAM", default_value = "/usr/bin/chromium")]
+    pub(crate) browser: PathBuf,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const SCAN: &str = "Examples:
+  hafan-audit canary scan --marks marks.json --in /var/lib/hafan --in /tmp --in /var/log \\
+      --process $(pidof hafan) --opened read.txt
+  strace -f -s 1000000 -e trace=write,pwrite64,sendto,sendmsg -o writes.txt -p $(pidof hafan)
+      while planting, and then:
+  hafan-audit canary scan --marks marks.json --in writes.txt --opened read.txt
+
+Looks for each mark as UTF-8, UTF-16, hex, base64 at its three offsets, percent, JSON and C escapes, XOR with any one byte, gzip, zlib and Zstandard. First it plants each form itself: a scan that misses one is void and ends with 3. So does one whose marks are not all in what the officers opened (hafan-keys read REFERENCE > read.txt). Run it as root, on the server.";
+
+#[derive(Args)]
+pub(crate) struct ScanArgs {
+    /// The file of marks that `plant` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) marks: PathBuf,
+    /// A folder or file to look through. May be given several times.
+    #[arg(long = "in", value_name = "FILE_OR_DIR")]
+    pub(crate) places: Vec<PathBuf>,
+    /// A process whose memory is looked through. May be given several times.
+    #[arg(long = "process", value_name = "PID")]
+    pub(crate) processes: Vec<u32>,
+    /// What the officers opened, as their tool wrote it. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) opened: Vec<PathBuf>,
+    /// For machines: one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const SITE: &str = "Examples:

@@ -18,6 +18,7 @@ pub mod progress;
 pub mod report;
 
 pub mod access;
+pub mod canary;
 pub mod log;
 pub mod site;
 pub mod store;

@@ -14,30 +14,30 @@ use hafan_audit::directory::is_force;
 use hafan_audit::failure::{Failure, Kind};
 use hafan_audit::log::{BeatChange, Options, Reading, Source};
 use hafan_audit::report::Report;
-use hafan_audit::{access, files, log, site, store};
+use hafan_audit::{access, canary, files, log, site, store};
+use serde_json::json;
 
-use crate::cli::{AccessArgs, Cli, LogArgs, SiteArgs, StoreArgs, Verb};
+use crate::cli::{
+    AccessArgs, CanaryVerb, Cli, LogArgs, PlantArgs, ScanArgs, SiteArgs, StoreArgs, Verb,
+};
 
 fn main() -> ExitCode {
-    let (verb, json, found) = match Cli::parse().verb {
-        Verb::Log(args) => ("log", args.json, log_verb(&args)),
-        Verb::Store(args) => ("store", args.json, store_verb(&args)),
-        Verb::Site(args) => ("site", args.json, site_verb(args)),
-        Verb::Access(args) => ("access", args.json, access_verb(args)),
+    let said = match Cli::parse().verb {
+        Verb::Log(args) => verdict("log", args.json, log_verb(&args)),
+        Verb::Store(args) => verdict("store", args.json, store_verb(&args)),
+        Verb::Site(args) => verdict("site", args.json, site_verb(args)),
+        Verb::Access(args) => verdict("access", args.json, access_verb(args)),
+        Verb::Canary(CanaryVerb::Plant(args)) => plant_verb(args),
+        Verb::Canary(CanaryVerb::Scan(args)) => verdict("canary scan", args.json, scan_verb(args)),
     };
-    let said = found.and_then(|report| {
-        let text = if json {
-            report.as_json(verb)
-        } else {
-            report.as_text()
-        };
-        match io::stdout().write_all(text.as_bytes()) {
+    let said = said.and_then(
+        |(text, code)| match io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::write(Path::new("standard output"), error))
             }
-            Ok(()) | Err(_) => Ok(report.code()),
-        }
-    });
+            Ok(()) | Err(_) => Ok(code),
+        },
+    );
     match said {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -46,6 +46,22 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// What a command says, and its exit code.
+fn verdict(
+    verb: &str,
+    is_json: bool,
+    found: Result<Report, Failure>,
+) -> Result<(String, u8), Failure> {
+    found.map(|report| {
+        let text = if is_json {
+            report.as_json(verb)
+        } else {
+            report.as_text()
+        };
+        (text, report.code())
+    })
 }
 
 fn plain(is_allowed: bool) -> PlainHttp {
@@ -74,6 +90,45 @@ fn access_verb(args: AccessArgs) -> Result<Report, Failure> {
     })
 }
 
+/// Sends marked reports and says so: whether they are anywhere, the scan says.
+fn plant_verb(args: PlantArgs) -> Result<(String, u8), Failure> {
+    check_force(&args.force)?;
+    let (force, marks) = (args.force.clone(), args.marks.clone());
+    let planted = canary::plant(&canary::Planting {
+        server: args.server,
+        force: args.force,
+        language: args.language,
+        count: usize::from(args.count),
+        marks: args.marks,
+        browser: args.browser,
+    })?;
+    let count = planted.marks.len();
+    let text = if args.json {
+        let document = json!({"command": "canary plant", "force": force, "sent": count, "marks": marks.display().to_string()});
+        format!("{document}\n")
+    } else {
+        let what = if count == 1 {
+            "1 report was"
+        } else {
+            &format!("{count} reports were")
+        };
+        format!(
+            "{what} sent to {force}, with a mark each. The marks stand in {}.\nNow have the officers open them, and look for the marks: hafan-audit canary scan --help\n",
+            marks.display()
+        )
+    };
+    Ok((text, 0))
+}
+
+fn scan_verb(args: ScanArgs) -> Result<Report, Failure> {
+    canary::scan(&canary::Options {
+        marks: args.marks,
+        places: args.places,
+        processes: args.processes,
+        opened: args.opened,
+    })
+}
+
 fn store_verb(args: &StoreArgs) -> Result<Report, Failure> {
     store::audit(&store::Options {
         store: args.dir.clone(),
@@ -82,15 +137,20 @@ fn store_verb(args: &StoreArgs) -> Result<Report, Failure> {
     })
 }
 
-fn log_verb(args: &LogArgs) -> Result<Report, Failure> {
-    if !is_force(&args.force) {
-        let advice = "give one such as btp: a to z, 0 to 9 and -, 1 to 32 characters";
-        return Err(Failure::new(
-            Kind::Usage,
-            "that is no name of a force",
-            advice,
-        ));
+fn check_force(force: &str) -> Result<(), Failure> {
+    if is_force(force) {
+        return Ok(());
     }
+    let advice = "give one such as btp: a to z, 0 to 9 and -, 1 to 32 characters";
+    Err(Failure::new(
+        Kind::Usage,
+        "that is no name of a force",
+        advice,
+    ))
+}
+
+fn log_verb(args: &LogArgs) -> Result<Report, Failure> {
+    check_force(&args.force)?;
     let source = match (&args.server, &args.dir) {
         (Some(url), _) => Source::Server(Box::new(Client::new(url, plain(args.allow_http))?)),
         (None, dir) => {

@@ -83,7 +83,7 @@ impl Report {
 
     /// Notes that not everything could be looked at.
     pub fn unfinished(&mut self, why: &Failure) {
-        self.unfinished = Some(shown(&why.to_string()));
+        self.unfinished = Some(shown(&why.to_string().replace("\n  ", "; ")));
     }
 
     /// Whether nothing was found.

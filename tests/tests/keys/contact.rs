@@ -4,7 +4,7 @@ use std::fs;
 
 use hafan_open::quorum::{Paper, Request};
 use hafan_open::{Identity, open_bytes};
-use xtask::search::{forms, search_dir};
+use xtask::search::{forms, search_files};
 
 use crate::office::{Office, PLAIN, by, said, with_contact};
 
@@ -89,7 +89,7 @@ fn three_of_five_open_it_and_two_get_nothing() {
 
     // Nothing of the contact is on the disk, in the clear or in any usual form.
     for word in ["Ffugenw", "07700 900000"] {
-        let (found, bytes) = search_dir(&office.path("."), &forms(word)).unwrap();
+        let (found, bytes) = search_files(&office.path("."), &forms(word)).unwrap();
         assert!(found.is_empty() && bytes > 0, "{found:?}");
     }
     // Neither is a share: each approval opens for the officer who asked, and for nobody else.

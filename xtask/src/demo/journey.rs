@@ -12,7 +12,7 @@ use super::layout::Layout;
 use crate::binaries::Binaries;
 use crate::process::{guarded, output, run as run_command, say};
 use crate::root;
-use crate::search::{Finding, forms, search_dir};
+use crate::search::{Hit, forms, search_files};
 
 /// What is typed, and where.
 pub struct Journey {
@@ -233,7 +233,7 @@ fn search_store(layout: &Layout, words: &str, scratch: &Path) -> Result<()> {
     let wanted: Vec<_> = words.lines().flat_map(forms).collect();
     let mut searched = 0;
     for dir in [layout.store(), layout.pinned()] {
-        let (findings, bytes) = search_dir(&dir, &wanted)?;
+        let (findings, bytes) = search_files(&dir, &wanted)?;
         searched += bytes;
         ensure!(findings.is_empty(), "found what was typed: {findings:?}");
     }
@@ -245,11 +245,9 @@ fn search_store(layout: &Layout, words: &str, scratch: &Path) -> Result<()> {
         planted.extend_from_slice(&[0xff; 64]);
         let path = planted_dir.join("segment");
         fs::write(&path, &planted)?;
-        let (found, _) = search_dir(&planted_dir, &wanted)?;
+        let (found, _) = search_files(&planted_dir, &wanted)?;
         ensure!(
-            found
-                .iter()
-                .any(|finding: &Finding| finding.form == form.name),
+            found.iter().any(|finding: &Hit| finding.form == form.name),
             "the search does not find {} where it was planted",
             form.name
         );
