@@ -133,7 +133,7 @@ const epoch = Buffer.concat([forced, first, leaves, u32(checkpoint.length), chec
 const record = Buffer.concat([Buffer.alloc(2), header, Buffer.alloc(4094 - header.length)]);
 seed("auditor_store", "intake", intake);
 seed("auditor_store", "epoch", epoch);
-seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), checkpoint, Buffer.alloc(1024 - checkpoint.length)]));
+seed("auditor_store", "page", Buffer.concat([forced, ...Array(64).fill(record), checkpoint]));
 seed("auditor_store", "header", Buffer.concat([Buffer.from("hfn1\x01\0\0\0"), Buffer.alloc(40)]));
 
 const file = { sha256: digest, content_type: "text/html; charset=utf-8", encodings: {} };

@@ -222,6 +222,43 @@ fn the_job_deletes_each_draft_when_the_clock_comes_to_its_thirtieth_day() {
 }
 
 #[test]
+fn a_second_server_by_mistake_takes_nothing_of_the_first_ones() {
+    let server = start();
+    put(&server, &KEY, &shaped_draft(1));
+    let staged = files(&server.laid).remove(0).with_extension("next");
+    fs::write(&staged, b"half").unwrap();
+    let refused = server.laid.refused();
+    assert_eq!(refused.code, Some(4), "{}", refused.said);
+    assert!(refused.said.contains("is locked"), "{}", refused.said);
+    assert!(staged.exists(), "what is being saved was taken away");
+}
+
+#[test]
+fn drafts_give_way_before_reports_do() {
+    let disk = rustix::fs::statvfs(std::env::temp_dir()).unwrap();
+    let free_bytes_min = disk.f_bavail * disk.f_frsize / 3 * 2;
+    let server = lay_out(&format!("[limits]\nfree_bytes_min = {free_bytes_min}")).serve();
+    let answer = put(&server, &KEY, &shaped_draft(1));
+    assert_eq!(answer.status, 507, "{}", answer.text());
+    assert_eq!(answer.json().unwrap()["type"], "/problems/drafts-full");
+    let report = shaped(1, 0);
+    let address = format!("/v1/forces/btp/drops/{}", report.h);
+    let head = [("Content-Type", "application/vnd.hafan.submission")];
+    let body = Some(&report.submission[..]);
+    let answer = request(server.address, "PUT", &address, &head, body).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+#[test]
+fn init_makes_no_folder_of_drafts_of_one_with_something_in_it() {
+    let laid = lay_out("");
+    fs::write(laid.path("drafts").join("note.txt"), b"words").unwrap();
+    let (code, said) = laid.command("init");
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("drafts is not empty"), "{said}");
+}
+
+#[test]
 fn a_folder_with_anything_else_keeps_the_server_from_starting() {
     let laid = lay_out("");
     fs::write(laid.path("drafts").join("note.txt"), b"words").unwrap();

@@ -265,6 +265,21 @@ impl Courier {
 }
 
 #[test]
+fn the_courier_says_why_the_server_does_not_take_a_page() {
+    let server = common_http::start();
+    let courier = Courier::of(&server);
+    let page = shaped_page(3, b"words of somebody else\n");
+    courier.put_on_stick("replies-3.page", &page);
+    let (code, _, said) = courier.push(courier.stick.path(), false);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("it says \"what stands behind the records: "),
+        "{said}"
+    );
+    assert!(said.contains("trying again does not help"), "{said}");
+}
+
+#[test]
 fn the_courier_brings_every_page_and_none_twice() {
     let server = common_http::start();
     let courier = Courier::of(&server);

@@ -238,7 +238,7 @@ fn ends_with_3(mut writer: Writer) -> Acked {
     let complaint = fs::read_to_string(&writer.complained).unwrap();
     eprint!("{complaint}");
     assert_eq!(ended.unwrap().code(), Some(3), "{complaint}");
-    assert!(complaint.contains("The store stops now"), "{complaint}");
+    assert!(complaint.contains("The server stops now"), "{complaint}");
     writer.kill()
 }
 

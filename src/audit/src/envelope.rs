@@ -19,7 +19,7 @@ pub const PAGE_SIZE_BYTES: usize = RECORDS * RECORD_SIZE_BYTES + SEEN_SIZE_BYTES
 const RECORDS: usize = 64;
 
 /// Size in bytes of what stands behind them.
-const SEEN_SIZE_BYTES: usize = 1024;
+pub const SEEN_SIZE_BYTES: usize = 1024;
 
 /// Size of a record of a page in bytes.
 const RECORD_SIZE_BYTES: usize = 4096;

@@ -12,7 +12,8 @@ Verifies all that it carries and can open none of it.";
 
 const EXIT_CODES: &str = "Exit codes:
   0  done, or nothing new
-  1  the answer is no: the log was rewritten or rolled back, or reports are missing
+  1  the answer is no: the log was rewritten or rolled back, reports are missing, a file is no page of answers, or the
+     server refuses what is brought
   2  wrong usage
   3  cannot reach the server or write the medium
   4  refused for safety";
@@ -28,7 +29,7 @@ const PUSH: &str = "Example:
   hafan-courier push --server https://reports.example.org --force btp \\
       --key courier-1.key --in /media/stick
 
-Brings every page of answers in the folder, replies-*.page as hafan-keys replies export wrote them, to the server. A page that is there already is not brought twice: after a line that dropped, run it again.
+Brings every page of answers in the folder, replies-*.page as hafan-keys replies export wrote them, to the server. After a line that dropped, run it again: each page is sent again whole, and the server keeps it once.
 The pages stay on the medium; delete them once all were brought.";
 
 #[derive(Parser)]
@@ -48,8 +49,9 @@ pub(crate) enum Verb {
     Push(PushArgs),
 }
 
+/// Which server, and as whom.
 #[derive(Args)]
-pub(crate) struct PushArgs {
+pub(crate) struct ServerArgs {
     /// The server's address: https and a name.
     #[arg(long, value_name = "URL")]
     pub(crate) server: String,
@@ -59,12 +61,18 @@ pub(crate) struct PushArgs {
     /// The courier's key, a file of mode 0600.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
-    /// The folder that holds the pages.
-    #[arg(long = "in", value_name = "DIR")]
-    pub(crate) from: PathBuf,
     /// Allow plain HTTP to another machine than this one.
     #[arg(long)]
     pub(crate) allow_http: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PushArgs {
+    #[command(flatten)]
+    pub(crate) at: ServerArgs,
+    /// The folder that holds the pages.
+    #[arg(long = "in", value_name = "DIR")]
+    pub(crate) from: PathBuf,
     /// For machines: one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -72,15 +80,8 @@ pub(crate) struct PushArgs {
 
 #[derive(Args)]
 pub(crate) struct PullArgs {
-    /// The server's address: https and a name.
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: String,
-    /// The force, such as btp.
-    #[arg(long)]
-    pub(crate) force: Force,
-    /// The courier's key, a file of mode 0600.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) at: ServerArgs,
     /// The folder to write to: it has to be there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -90,9 +91,6 @@ pub(crate) struct PullArgs {
     /// Only the log of this year.
     #[arg(long, value_name = "YEAR")]
     pub(crate) year: Option<u16>,
-    /// Allow plain HTTP to another machine than this one.
-    #[arg(long)]
-    pub(crate) allow_http: bool,
     /// For machines: one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

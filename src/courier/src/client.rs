@@ -21,7 +21,10 @@ const TRIES: u32 = 6;
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// From the end of what is asked to the head of the answer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The slowest pace at which the server takes a body.
+const PACE_BYTES_PER_S_MIN: usize = 8192;
 /// The longest time without a byte of the body.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -194,7 +197,8 @@ impl Client {
             ..
         } = asked;
         let request = self.request(asked).map_err(TryError::Final)?;
-        let answer = tokio::time::timeout(HEAD_TIMEOUT, self.http.request(request)).await;
+        let size = asked.body.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let answer = tokio::time::timeout(head_timeout(size), self.http.request(request)).await;
         let answer = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(TryError::Again(self.unreachable().because(error), None)),
@@ -214,6 +218,12 @@ impl Client {
             }
             StatusCode::NOT_FOUND => Ok((status, Bytes::new())),
             StatusCode::UNAUTHORIZED => Err(TryError::Final(refused(path, body.ok().as_ref()))),
+            StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY => {
+                Err(TryError::Final(not_taken(path, body.ok().as_ref())))
+            }
             _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(TryError::Again(self.answered(path, status), said))
             }
@@ -283,9 +293,28 @@ impl Client {
     }
 }
 
-/// The operator's problem text says whether the key or the clock is wrong; only its printable ASCII is
-/// shown.
+/// The problem text says whether the key or the clock is wrong.
 fn refused(path: &str, problem: Option<&Bytes>) -> Failure {
+    let said = said(problem);
+    Failure::new(
+        Kind::No,
+        format!("the server does not take this key for {path}{said}"),
+        "check that the directory names this courier's key, and that this machine's clock is right",
+    )
+}
+
+/// What is wrong with what was sent: another try sends the same.
+fn not_taken(path: &str, problem: Option<&Bytes>) -> Failure {
+    let said = said(problem);
+    Failure::new(
+        Kind::No,
+        format!("the server does not take what was sent to {path}{said}"),
+        "trying again does not help. Keep the medium, and tell the operator and the force's officers what it says",
+    )
+}
+
+/// The detail of a problem. It is the server's to choose: only its printable ASCII is shown, and not all of a long one.
+fn said(problem: Option<&Bytes>) -> String {
     let detail = problem
         .and_then(|body| serde_json::from_slice::<serde_json::Value>(body).ok())
         .and_then(|problem| problem.get("detail")?.as_str().map(str::to_owned))
@@ -297,12 +326,15 @@ fn refused(path: &str, problem: Option<&Bytes>) -> Failure {
                 .collect::<String>()
         })
         .filter(|detail| !detail.is_empty());
-    let said = detail.map_or_else(String::new, |detail| format!(": it says \"{detail}\""));
-    Failure::new(
-        Kind::No,
-        format!("the server does not take this key for {path}{said}"),
-        "check that the directory names this courier's key, and that this machine's clock is right",
-    )
+    detail.map_or_else(String::new, |detail| format!(": it says \"{detail}\""))
+}
+
+/// A body may take as long as the slowest pace gives it, and the answer comes after.
+fn head_timeout(body_size_bytes: usize) -> Duration {
+    let upload_s = body_size_bytes.div_ceil(PACE_BYTES_PER_S_MIN);
+    HEAD_TIMEOUT.saturating_add(Duration::from_secs(
+        u64::try_from(upload_s).unwrap_or(u64::MAX),
+    ))
 }
 
 enum Cut {
@@ -366,6 +398,27 @@ mod tests {
         assert_eq!(refused.kind, Kind::Unsafe);
         assert!(Client::new(url, PlainHttp::Allowed).is_ok());
         assert!(Client::new("https://reports.example.org", PlainHttp::LoopbackOnly).is_ok());
+    }
+
+    #[test]
+    fn a_page_on_the_slowest_line_has_the_time_that_the_server_gives_it() {
+        assert_eq!(head_timeout(0), HEAD_TIMEOUT);
+        assert_eq!(head_timeout(263_168), Duration::from_secs(30 + 33));
+    }
+
+    #[test]
+    fn what_a_server_says_is_bounded_and_printable() {
+        let problem = |detail: &str| {
+            let body = serde_json::json!({ "detail": detail }).to_string();
+            said(Some(&body.into()))
+        };
+        assert_eq!(problem("record 5\u{1b}[2J"), ": it says \"record 5[2J\"");
+        assert_eq!(
+            problem(&"a".repeat(9000)).len(),
+            300 + ": it says \"\"".len()
+        );
+        assert_eq!(said(Some(&Bytes::from_static(b"<html>"))), "");
+        assert_eq!(said(None), "");
     }
 
     #[test]

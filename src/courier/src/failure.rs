@@ -1,4 +1,4 @@
-//! Why a pull ended without a bundle, and the exit code that says so to scripts.
+//! Why a pull or a push ended before it was done, and the exit code that says so to scripts.
 //!
 //! Each text says what was found, what was wanted and what to do. Must never hold the key.
 

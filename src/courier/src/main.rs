@@ -17,8 +17,9 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use hafan_tlog::Signer;
 
-use crate::cli::{Cli, PullArgs, PushArgs, Verb};
+use crate::cli::{Cli, PullArgs, PushArgs, ServerArgs, Verb};
 use crate::client::{Client, PlainHttp, Put};
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
@@ -49,10 +50,11 @@ async fn pull(args: &PullArgs) -> Result<ExitCode, Failure> {
             "put in the medium, or make the folder",
         ));
     }
+    let (client, key) = connect(&args.at)?;
     let pull = Pull {
-        client: Client::new(&args.server, plain_http(args.allow_http))?,
-        key: keyfile::read(&args.key, &args.force)?,
-        force: args.force.clone(),
+        client,
+        key,
+        force: args.at.force.clone(),
         root: keyfile::verifier(&args.root)?,
         out: &args.out,
         year: args.year,
@@ -81,10 +83,11 @@ async fn push(args: &PushArgs) -> Result<ExitCode, Failure> {
             "put in the medium that hafan-keys replies export wrote to",
         ));
     }
+    let (client, key) = connect(&args.at)?;
     let push = Push {
-        client: Client::new(&args.server, plain_http(args.allow_http))?,
-        key: keyfile::read(&args.key, &args.force)?,
-        force: args.force.clone(),
+        client,
+        key,
+        force: args.at.force.clone(),
         from: &args.from,
         progress: Progress::for_person(),
     };
@@ -97,12 +100,16 @@ async fn push(args: &PushArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-const fn plain_http(is_allowed: bool) -> PlainHttp {
-    if is_allowed {
+fn connect(at: &ServerArgs) -> Result<(Client, Signer), Failure> {
+    let plain = if at.allow_http {
         PlainHttp::Allowed
     } else {
         PlainHttp::LoopbackOnly
-    }
+    };
+    Ok((
+        Client::new(&at.server, plain)?,
+        keyfile::read(&at.key, &at.force)?,
+    ))
 }
 
 fn print(report: &str) -> Result<(), Failure> {

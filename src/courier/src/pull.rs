@@ -332,10 +332,11 @@ impl Pull<'_> {
         let torn = |e| failed(std::io::Error::other(e));
         let file = create_partial(&partial).map_err(failed)?;
         let mut bundle = BundleWriter::begin(BufWriter::new(file), head).map_err(torn)?;
-        let (mut open, decoys) = listing.open_leaves(name, entries)?;
-        let others = u64::try_from(open.len()).unwrap_or(u64::MAX);
-        open.retain(|(_, entry)| entry.kind != EntryKind::ReplyPage);
-        let pages = others.saturating_sub(u64::try_from(open.len()).unwrap_or(u64::MAX));
+        let (open, decoys) = listing.open_leaves(name, entries)?;
+        let (pages, open): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|(_, entry)| entry.kind == EntryKind::ReplyPage);
+        let pages = u64::try_from(pages.len()).unwrap_or(u64::MAX);
         let mut missing = Vec::new();
         let mut drops: u64 = 0;
         let bar = self.progress.bar("reports", open.len());

@@ -160,8 +160,14 @@ impl<'a> Page<'a> {
     /// `t` of its leaf: `SHA-256("hafan/reply-index/v1" || 00 || index part)`.
     #[must_use]
     pub fn index_digest(&self) -> TagDigest {
-        TagDigest(labelled(INDEX_LABEL, &[&self.index_part()]))
+        index_digest(&self.index_part())
     }
+}
+
+/// `t` of the page that has this index part.
+#[must_use]
+pub fn index_digest(part: &[u8]) -> TagDigest {
+    TagDigest(labelled(INDEX_LABEL, &[part]))
 }
 
 /// `h` of bytes that may be a page.

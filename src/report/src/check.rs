@@ -1,6 +1,7 @@
 //! The small values of a report that have a grammar: dates, threads, forces, digests.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -199,4 +200,29 @@ pub(crate) fn sha256(text: &str) -> Result<(), ValueError> {
 pub(crate) fn media_type(text: &str) -> Result<(), ValueError> {
     let right = (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     right.then_some(()).ok_or(ValueError::MediaType)
+}
+
+/// How long the JSON of a value is. Counted first, so that the buffer that it goes to never grows, which would leave a
+/// copy of its beginning behind in freed memory.
+pub(crate) fn json_size(value: &impl Serialize) -> usize {
+    let mut count = Count(0);
+    let counted = serde_json::to_writer(&mut count, value);
+    assert!(
+        counted.is_ok(),
+        "what is written here always has a JSON form"
+    );
+    count.0
+}
+
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -150,7 +150,7 @@ impl Message {
     pub fn sign(&self, signer: &Signer) -> Result<PaddedMessage, MessageError> {
         self.check()?;
         let prefix = format!("hafan/{}/replies-", self.force);
-        if !signer.name().starts_with(&prefix) {
+        if !is_numbered(signer.name(), &prefix) {
             return Err(MessageError::Signer {
                 found: signer.name().to_owned(),
             });
@@ -229,9 +229,14 @@ impl Message {
     /// Never: each message has a JSON form.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<String> {
-        let json = serde_json::to_string(self);
-        let json = Zeroizing::new(json.expect("text and numbers always have a JSON form"));
-        Zeroizing::new(format!("{FIRST_LINE}{}\n", *json))
+        let size = FIRST_LINE.len() + check::json_size(self) + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+        bytes.extend_from_slice(FIRST_LINE.as_bytes());
+        let written = serde_json::to_writer(&mut *bytes, self);
+        assert!(written.is_ok(), "a message always has a JSON form");
+        bytes.push(b'\n');
+        let text = String::from_utf8(std::mem::take(&mut *bytes));
+        Zeroizing::new(text.expect("JSON is UTF-8"))
     }
 
     fn check(&self) -> Result<(), MessageError> {
@@ -247,6 +252,14 @@ impl Message {
         }
         self.text.as_deref().map_or(Ok(()), check_text)
     }
+}
+
+/// Whether a name is the prefix and a number from 1 to 65535, written in its one way: others no directory can name.
+fn is_numbered(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|text| {
+        let number = text.parse::<u16>();
+        number.is_ok_and(|number| number > 0 && number.to_string() == text)
+    })
 }
 
 /// Checks the words of an answer by themselves: something to see, and no control character but line ends.

@@ -1,7 +1,5 @@
 //! `report.json`: one report is one string of bytes, and reading takes no other.
 
-use std::io;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -291,11 +289,8 @@ impl Report {
     /// Never: every report has a JSON form, and writing to memory does not fail.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        // Counted first, so that the buffer never grows and leaves a copy behind.
-        let mut count = Count(0);
-        let counted = serde_json::to_writer(&mut count, self);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(count.0));
-        let written = counted.and_then(|()| serde_json::to_writer(&mut *bytes, self));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(check::json_size(self)));
+        let written = serde_json::to_writer(&mut *bytes, self);
         assert!(written.is_ok(), "a report always has a JSON form");
         bytes
     }
@@ -411,17 +406,4 @@ pub(crate) fn sha256_hex(data: &[u8]) -> String {
             }
             text
         })
-}
-
-struct Count(usize);
-
-impl io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

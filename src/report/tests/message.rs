@@ -194,6 +194,26 @@ fn only_a_key_of_the_force_counts_and_only_zeros_stand_behind() {
 }
 
 #[test]
+fn no_key_signs_that_a_directory_cannot_name() {
+    let sign = |name: &str| answer("Diolch.").sign(&signer(name, 1));
+    assert!(sign("hafan/btp/replies-65535").is_ok());
+    for name in ["x", "0", "01", "1-1", "65536", ""] {
+        let name = format!("hafan/btp/replies-{name}");
+        let refused = sign(&name).err().unwrap();
+        assert!(matches!(refused, MessageError::Signer { .. }), "{name}");
+    }
+    assert!(sign("hafan/cnc/replies-1").is_err());
+}
+
+#[test]
+fn what_is_signed_is_written_once_into_memory_of_its_own_size() {
+    let text = answer(&"Diolch. ".repeat(40)).encode();
+    assert_eq!(text.capacity(), text.len());
+    let note = note::sign(&text, &[&key()]).unwrap();
+    assert_eq!(note.capacity(), note.len());
+}
+
+#[test]
 fn every_flipped_bit_is_refused() {
     let good = padded(PLAIN, &key());
     for bit in 0..good.len() * 8 {
@@ -209,7 +229,7 @@ proptest! {
         prop_assume!(check_text(&text).is_ok());
         let message = answer(&text);
         let padded = message.sign(&key()).unwrap();
-let opened = open(&*padded).ok().unwrap();
+        let opened = open(&*padded).ok().unwrap();
         prop_assert_eq!(opened.text.as_deref(), Some(text.as_str()));
     }
 

@@ -123,7 +123,8 @@ fn search_range(
     mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
 ) -> io::Result<()> {
     let overlap = needle_size_max(forms).max(OVERLAP_SIZE_BYTES);
-    let mut buffer = vec![0; WINDOW_SIZE_BYTES + overlap];
+    let size = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; size.min(WINDOW_SIZE_BYTES + overlap)];
     let mut offset = from;
     while offset < to {
         let want = usize::try_from(to - offset)

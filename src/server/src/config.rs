@@ -144,8 +144,8 @@ pub struct Config {
 pub struct Limits {
     /// Connections at once, 1 to 65,536; more wait in the kernel's queue. Default 4,096.
     pub connections_max: u32,
-    /// Bytes of memory that submissions on their way in may hold together; more are told to come back. Default 64 MiB,
-    /// at least 4 MiB.
+    /// Bytes of memory that submissions, pages of answers and drafts on their way in may hold together; more are told
+    /// to come back. Default 64 MiB, at least 4 MiB.
     pub in_flight_bytes_max: u32,
     /// Submissions over 1 MiB at once, each with a file of up to 33 MiB in the store's file system; fewer when the
     /// disk has no room for all of them. Default 128.
@@ -157,6 +157,7 @@ pub struct Limits {
     /// Who lowers it lets a flood keep people from saving; reports are not touched by it.
     pub drafts_max: u32,
     /// Bytes that stay free in the store's file system; under it submissions are refused with 507. Default 256 MiB.
+    /// Drafts give way before reports do: they are refused under twice as many in the file system of `drafts_dir`.
     pub free_bytes_min: u64,
 }
 

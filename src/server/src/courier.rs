@@ -12,7 +12,6 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use hafan_directory::Force;
 use hafan_directory::request::{RequestError, SIGNATURE, SIGNATURE_INPUT, Target, verify};
-use hafan_envelope::submission::Digest;
 use http::HeaderName;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
@@ -20,9 +19,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::body::one;
 use crate::clock;
+use crate::directories::Issued;
 use crate::headers::bytes_answer;
 use crate::problem::Problem;
-use crate::read::{issued, parse_year};
+use crate::read::{issued, parse_digest, parse_year};
 use crate::router::App;
 use crate::store::{Blob, Drops};
 
@@ -32,8 +32,12 @@ const LEAVES_MAX: u16 = 1024;
 /// What is read of a blob at a time.
 const CHUNK_SIZE_BYTES: u64 = 64 * 1024;
 
-/// Names the force if one of its couriers signed the request.
-pub(crate) fn authorised(app: &App, force: &str, request: &Request) -> Result<Force, Problem> {
+/// Names the force if one of its couriers signed the request, with the directory that says so.
+pub(crate) fn authorised(
+    app: &App,
+    force: &str,
+    request: &Request,
+) -> Result<(Force, Arc<Issued>), Problem> {
     let (force, issued) = issued(app, force)?;
     let target = Target {
         method: request.method().as_str(),
@@ -49,7 +53,7 @@ pub(crate) fn authorised(app: &App, force: &str, request: &Request) -> Result<Fo
         clock::now_s(),
     )
     .map_err(|error: RequestError| Problem::NotACourier(error.to_string()))?;
-    Ok(force)
+    Ok((force, issued))
 }
 
 /// `GET /v1/forces/{force}/drops?year=Y&after=N`: epochs and drops of a part of the log.
@@ -58,7 +62,7 @@ pub(crate) async fn drops(
     Path(force): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let force = authorised(&app, &force, &request)?;
+    let (force, _) = authorised(&app, &force, &request)?;
     let (year, after) = parse_query(request.uri().query().unwrap_or_default())?;
     let drops = spawn_blocking(move || app.store.drops(&force, year, after, LEAVES_MAX)).await;
     let drops = drops
@@ -140,10 +144,8 @@ pub(crate) async fn blob(
     Path((force, h)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let force = authorised(&app, &force, &request)?;
-    let h: Digest = h.parse().map_err(|_| {
-        Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
-    })?;
+    let (force, _) = authorised(&app, &force, &request)?;
+    let h = parse_digest(&h)?;
     let blob = spawn_blocking(move || app.store.blob(&force, &h)).await;
     let blob = blob
         .map_err(|_| Problem::Internal)?

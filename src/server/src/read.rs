@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use hafan_directory::Force;
+use hafan_envelope::submission::Digest;
 use hafan_tlog::TilePath;
 use jiff::civil::Date;
 
@@ -17,6 +18,13 @@ use crate::router::App;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const BYTES: &str = "application/octet-stream";
+
+/// A digest in an address.
+pub(crate) fn parse_digest(text: &str) -> Result<Digest, Problem> {
+    text.parse().map_err(|_| {
+        Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
+    })
+}
 
 /// The directory of a force that is served here, with the force.
 pub(crate) fn issued(app: &App, force: &str) -> Result<(Force, Arc<Issued>), Problem> {

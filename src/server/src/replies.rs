@@ -8,18 +8,17 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
-use hafan_envelope::submission::Digest;
 use http::StatusCode;
 
-use crate::body::{Pieces, declared_size};
+use crate::body::{Pieces, Room, declared_size};
 use crate::courier::authorised;
 use crate::headers::bytes_answer;
 use crate::limits::PAGES_WAITING_MAX;
 use crate::problem::Problem;
-use crate::read::{BYTES, issued, parse_year};
+use crate::read::{BYTES, issued, parse_digest, parse_year};
 use crate::router::App;
 use crate::store::Accepted;
-use crate::submit::{Room, problem_of_submit};
+use crate::submit::problem_of_submit;
 
 /// The media type of a page of answers.
 pub const MEDIA_TYPE: &str = "application/vnd.hafan.reply-page";
@@ -30,11 +29,8 @@ pub(crate) async fn put(
     Path((force, h)): Path<(String, String)>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let force = authorised(&app, &force, &request)?;
-    let issued = app.directories.of(&force).ok_or(Problem::NoSuchForce)?;
-    let h: Digest = h.parse().map_err(|_| {
-        Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
-    })?;
+    let (force, issued) = authorised(&app, &force, &request)?;
+    let h = parse_digest(&h)?;
     let page_size = u64::try_from(PAGE_SIZE_BYTES).unwrap_or(u64::MAX);
     let size = declared_size(request.headers(), MEDIA_TYPE, page_size)?;
     if app.store.pages_waiting(&force) >= PAGES_WAITING_MAX {
@@ -46,13 +42,13 @@ pub(crate) async fn put(
     if page.digest() != h {
         return Err(Problem::Digest);
     }
-    // Whoever has stolen a courier's key cannot put words of their own where everybody looks.
+    // Nothing but what the officers cosigned stands behind the records; the records can still be anybody's.
     let seen = issued.directory.open_seen(page.seen());
     seen.map_err(|error| Problem::ReplyPage(format!("what stands behind the records: {error}")))?;
     match app.store.submit_page(&force, bytes).await {
         Ok(Accepted::Created) => Ok(StatusCode::CREATED),
         Ok(Accepted::Already) => Ok(StatusCode::OK),
-        Err(error) => Err(problem_of_submit(&error)),
+        Err(error) => Err(problem_of_submit(&error, page_size)),
     }
 }
 

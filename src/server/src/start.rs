@@ -145,7 +145,7 @@ impl StartError {
             | Self::Key(KeyFileError::Read { .. })
             | Self::Directory(DirectoryError::Read { .. })
             | Self::Site(SiteError::Read { .. })
-            | Self::Drafts(DraftsError::Io { .. })
+            | Self::Drafts(DraftsError::Make { .. } | DraftsError::Io { .. })
             | Self::Process(ProcessError::System { .. })
             | Self::Create(CreateError::Io { .. } | CreateError::Full { .. })
             | Self::Open(
@@ -163,7 +163,7 @@ impl StartError {
             Self::Key(KeyFileError::Mode { .. } | KeyFileError::Form { .. })
             | Self::Directory(_)
             | Self::Site(_)
-            | Self::Drafts(DraftsError::Stray { .. })
+            | Self::Drafts(DraftsError::NotEmpty { .. } | DraftsError::Stray { .. })
             | Self::Headers(_)
             | Self::Create(CreateError::NotEmpty { .. } | CreateError::Pinned { .. })
             | Self::Open(_)
@@ -353,7 +353,7 @@ fn read_all(config_path: &Path) -> Result<Ready, StartError> {
     })
 }
 
-/// Reads the configuration and all that it names but the store.
+/// Reads the configuration and all that it names but the store and the drafts.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -391,23 +391,30 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
     check_unnamed_files(&ready.config.store_dir)?;
-    let limits = &ready.config.limits;
-    let drafts = Drafts::open(
-        &ready.config.drafts_dir,
-        limits.drafts_max,
-        limits.free_bytes_min,
-    )?;
     let store = Store::open(&ready.config.store(forces), &ready.signer.verifier(), &tell)?;
     log(&Event::StoreOpened);
-    if let Err(gap) = check_years(&store) {
-        store.shutdown();
-        return Err(gap);
-    }
+    // Behind the store's lock: what another server is just writing is not taken for what an interrupted one left.
+    let drafts = check_years(&store).and_then(|()| open_drafts(&ready.config));
+    let drafts = match drafts {
+        Ok(drafts) => drafts,
+        Err(error) => {
+            store.shutdown();
+            return Err(error);
+        }
+    };
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?
         .block_on(run(ready, store, drafts))
+}
+
+/// Drafts give way before reports do: they are refused while there is less than twice the room at which reports are.
+fn open_drafts(config: &Config) -> Result<Drafts, StartError> {
+    let limits = &config.limits;
+    let free_bytes_min = limits.free_bytes_min.saturating_mul(2);
+    let drafts = Drafts::open(&config.drafts_dir, limits.drafts_max, free_bytes_min)?;
+    Ok(drafts)
 }
 
 async fn run(ready: Ready, store: Store, drafts: Drafts) -> Result<(), StartError> {

@@ -18,11 +18,11 @@ use hafan_envelope::{
 };
 use http::{HeaderMap, StatusCode};
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::SemaphorePermit;
 
-use crate::body::{Pieces, declared_size};
+use crate::body::{Pieces, Room, declared_size};
 use crate::limits::{IN_MEMORY_SIZE_BYTES_MAX, SPILL_MEMORY_BYTES};
 use crate::problem::Problem;
+use crate::read::parse_digest;
 use crate::router::App;
 use crate::store::{Accepted, Body, Store, SubmitError};
 
@@ -42,9 +42,7 @@ pub(crate) async fn submit(
     if app.directories.of(&force).is_none() {
         return Err(Problem::NoSuchForce);
     }
-    let h: Digest = h.parse().map_err(|_| {
-        Problem::Malformed("wanted a digest of 64 lower-case hex characters in the path")
-    })?;
+    let h = parse_digest(&h)?;
     let size = declared_submission(request.headers())?;
     // One that is durable already is told so even by a full store: its sender may not have heard the first answer.
     if app.store.health().full && !holds(&app, &force, h).await? {
@@ -63,7 +61,7 @@ pub(crate) async fn submit(
     match app.store.submit(&force, h, body).await {
         Ok(Accepted::Created) => Ok(StatusCode::CREATED),
         Ok(Accepted::Already) => Ok(StatusCode::OK),
-        Err(error) => Err(problem_of_submit(&error)),
+        Err(error) => Err(problem_of_submit(&error, SUBMISSION_SIZE_BYTES_MAX)),
     }
 }
 
@@ -85,61 +83,16 @@ fn declared_submission(headers: &HeaderMap) -> Result<u64, Problem> {
     Ok(size)
 }
 
-/// Why the store did not take something, as the sender is told.
-pub(crate) const fn problem_of_submit(error: &SubmitError) -> Problem {
+/// Why the store did not take something that may be `size_max` bytes long, as the sender is told.
+pub(crate) fn problem_of_submit(error: &SubmitError, size_max: u64) -> Problem {
     match error {
         SubmitError::StoreFull => Problem::StoreFull,
         SubmitError::ShuttingDown => Problem::Busy,
         SubmitError::NoSuchForce => Problem::NoSuchForce,
-        SubmitError::TooLarge => Problem::TooLarge(SUBMISSION_SIZE_BYTES_MAX),
-        SubmitError::NoPage | SubmitError::Spilled(_) => Problem::Internal,
+        SubmitError::TooLarge => Problem::TooLarge(size_max),
+        SubmitError::NoPage => Problem::ReplyPage(error.to_string()),
+        SubmitError::Spilled(_) => Problem::Internal,
     }
-}
-
-/// A submission's share of what all may hold together; given back when it is dropped.
-pub(crate) struct Room<'a> {
-    _memory: SemaphorePermit<'a>,
-    _file: Option<SemaphorePermit<'a>>,
-}
-
-impl<'a> Room<'a> {
-    pub(crate) fn take(app: &'a App, size: u64) -> Result<Self, Problem> {
-        let spilled = size > IN_MEMORY_SIZE_BYTES_MAX;
-        let memory = if spilled { SPILL_MEMORY_BYTES } else { size };
-        let memory = u32::try_from(memory).map_err(|_| Problem::Busy)?;
-        let memory = app
-            .in_flight
-            .try_acquire_many(memory)
-            .map_err(|_| Problem::Busy)?;
-        let file = spilled.then(|| app.spilled.try_acquire()).transpose();
-        let file = file.map_err(|_| Problem::Busy)?;
-        if spilled {
-            check_disk(app)?;
-        }
-        Ok(Self {
-            _memory: memory,
-            _file: file,
-        })
-    }
-}
-
-/// Refuses one spilled submission more than the disk holds above its watermark, each counted at the largest size:
-/// the room that epochs are written in must not go to uploads that may never end.
-fn check_disk(app: &App) -> Result<(), Problem> {
-    let left = u64::try_from(app.spilled.available_permits()).unwrap_or(u64::MAX);
-    let taken = u64::from(app.limits.spilled_max).saturating_sub(left);
-    let wanted = taken
-        .saturating_mul(SUBMISSION_SIZE_BYTES_MAX)
-        .saturating_add(app.limits.free_bytes_min);
-    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
-    if free >= wanted {
-        return Ok(());
-    }
-    Err(if taken > 1 {
-        Problem::Busy
-    } else {
-        Problem::StoreFull
-    })
 }
 
 /// Where a submission's bytes go as they come in.
@@ -158,7 +111,8 @@ async fn take_in(body: RequestBody, size: u64, store: &Store) -> Result<(Body, D
         sink.write(&bytes).await?;
     }
     let Checked::Rest(hasher) = checked else {
-        return Err(Problem::Malformed("the body is shorter than any envelope"));
+        // The smallest declared size has all of the header.
+        return Err(Problem::Internal);
     };
     Ok((sink.finish(size).await?, hasher.finish()))
 }

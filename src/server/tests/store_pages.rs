@@ -13,7 +13,7 @@ use std::fs;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
-use hafan::store::{Accepted, OpenError, ReadError, Store, StoreConfig, SubmitError};
+use hafan::store::{Accepted, Damage, OpenError, ReadError, Store, StoreConfig, SubmitError};
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page, RECORD_SIZE_BYTES};
 use hafan_tlog::EntryKind;
 use store_support::{YEAR, checkpoint, config, entries, force, open, signer, submit};
@@ -30,6 +30,10 @@ fn made() -> (tempfile::TempDir, StoreConfig) {
 
 /// Page number `n`: each record has the one header.
 fn page(n: u8) -> Vec<u8> {
+    page_that_ends(n, b"seen\n")
+}
+
+fn page_that_ends(n: u8, seen: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(PAGE_SIZE_BYTES);
     for record in 0..64_u8 {
         let mut enc = [n; 1120];
@@ -41,7 +45,7 @@ fn page(n: u8) -> Vec<u8> {
         bytes.extend(header.into_bytes());
         bytes.resize(end, n);
     }
-    bytes.extend(b"seen\n");
+    bytes.extend(seen);
     bytes.resize(PAGE_SIZE_BYTES, 0);
     bytes
 }
@@ -202,4 +206,61 @@ fn a_rotten_page_is_named_and_hides_no_other() {
     drop(store);
     let refused = open(&config).err().unwrap();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+}
+
+/// What a page ends with, as long as a cosigned checkpoint, and what is given of it.
+fn seen_of(size: usize) -> Vec<u8> {
+    let mut seen = vec![b'a'; size];
+    seen[size - 1] = b'\n';
+    seen
+}
+
+#[test]
+fn a_page_comes_back_whole_however_much_of_it_is_zeros() {
+    let (_dir, config) = made();
+    let store = open(&config).unwrap();
+    let pages: Vec<Vec<u8>> = [(1, 1), (2, 347), (3, 1023), (4, 1024)]
+        .map(|(n, size)| page_that_ends(n, &seen_of(size)))
+        .to_vec();
+    for page in &pages {
+        put(&store, "btp", page.clone()).unwrap();
+    }
+    close(&store);
+    let found = published(&store);
+    assert!(
+        pages
+            .iter()
+            .all(|page| found.iter().any(|(_, given)| given == page))
+    );
+    drop(store);
+    assert_eq!(published(&open(&config).unwrap()), found);
+}
+
+#[test]
+fn rot_in_a_page_that_is_last_is_never_taken_for_a_torn_tail() {
+    // Where the page's frame begins among the sectors, and where in it the bit flips.
+    for place in 0..64 {
+        let (_dir, config) = made();
+        let store = open(&config).unwrap();
+        submit(&store, &force("btp"), 1, 200 + 8 * place).unwrap();
+        put(&store, "btp", page_that_ends(1, &seen_of(347))).unwrap();
+        drop(store);
+        let segment = config.store_dir.join("segments/000000.log");
+        let mut bytes = fs::read(&segment).unwrap();
+        let page = bytes
+            .windows(5)
+            .position(|window| window == b"hfn1\x03")
+            .unwrap();
+        bytes[page + 4_100 * place] ^= 0x40;
+        fs::write(&segment, &bytes).unwrap();
+        match open(&config) {
+            Err(OpenError::Damaged {
+                damage: Damage::Rotten,
+                ..
+            }) => {}
+            Err(error) => panic!("place {place}: {error}"),
+            Ok(_) => panic!("place {place} was not seen"),
+        }
+        assert!(fs::read(&segment).unwrap() == bytes, "nothing is changed");
+    }
 }

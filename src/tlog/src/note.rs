@@ -22,6 +22,9 @@ pub const SIGNATURES_MAX: usize = 16;
 /// How a signature line begins: an em dash and a space.
 const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
+/// How long what stands behind a name is: base64 of key ID and signature.
+const SIGNATURE_SIZE_CHARS: usize = (4 + SIGNATURE_SIZE_BYTES).div_ceil(3) * 4;
+
 /// Why a note cannot be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
@@ -137,7 +140,7 @@ pub fn sign(text: &str, signers: &[&Signer]) -> Result<Vec<u8>, SignError> {
             found: signers.len(),
         });
     }
-    let mut note = format!("{text}\n");
+    let mut note = begin(text, signers.iter().map(|signer| signer.name()));
     for signer in signers {
         push_signature(&mut note, signer, signer.name(), text);
     }
@@ -148,7 +151,7 @@ pub fn sign(text: &str, signers: &[&Signer]) -> Result<Vec<u8>, SignError> {
 ///
 /// `name` is a key name and `text` a text of a note: the caller made both from checked parts.
 pub(crate) fn sign_as(name: &str, text: &str, signer: &Signer) -> Vec<u8> {
-    let mut note = format!("{text}\n");
+    let mut note = begin(text, std::iter::once(name));
     push_signature(&mut note, signer, name, text);
     note.into_bytes()
 }
@@ -260,6 +263,17 @@ fn parse_signature(line: &str) -> Option<SignatureLine<'_>> {
         id: KeyId(*id),
         signature,
     })
+}
+
+/// The text and the blank line, with room for a signature under each name. A text may be secret: the note never grows,
+/// which would leave a copy of it behind in freed memory.
+fn begin<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let line = SIGNATURE_PREFIX.len() + 1 + SIGNATURE_SIZE_CHARS + 1;
+    let size = names.fold(text.len() + 1, |size, name| size + line + name.len());
+    let mut note = String::with_capacity(size);
+    note.push_str(text);
+    note.push('\n');
+    note
 }
 
 fn push_signature(note: &mut String, signer: &Signer, name: &str, text: &str) {

@@ -1,5 +1,8 @@
 //! Signed notes and checkpoints: both ways, and every change of one bit.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hafan_tlog::cosignature::CosignedError;
 use hafan_tlog::note::{self, NoteError, SignError};
 use hafan_tlog::{Checkpoint, Cosigned, Hash, Signer, Verifier, cosign, log_origin, open_cosigned};
 use proptest::prelude::*;
@@ -171,14 +174,31 @@ fn a_cosigned_checkpoint_says_what_was_seen_and_on_which_day() {
     let found = open_cosigned(&cosigned, &log, &keys).unwrap();
     let checkpoint = Checkpoint::open(&signed, &log).unwrap();
     let day_s = NOON - 43_200;
-    assert_eq!(found, Cosigned { checkpoint, day_s });
+    let wanted = Cosigned {
+        checkpoint: checkpoint.clone(),
+        day_s,
+    };
+    assert_eq!(found, wanted);
     let stranger = [signer("hafan/dyfed-powys/replies-1", 4).verifier()];
     assert!(open_cosigned(&cosigned, &log, &stranger).is_err());
     assert!(open_cosigned(&signed, &log, &keys).is_err());
     assert!(cosign(&cosigned, &log, &officers, NOON).is_err());
-    // A signature over the same bytes as a note, with the key of notes, is no cosignature.
-    let plain = [&signed[..], &officers.sign_bytes(&signed)].concat();
-    assert!(open_cosigned(&plain, &log, &keys).is_err());
+    // The officers' signature of the same text as a note is no cosignature of it.
+    let text = checkpoint.encode();
+    let as_note = note::sign(&text, &[&officers]).unwrap();
+    let plain = [&signed[..], &as_note[text.len() + 1..]].concat();
+    assert_eq!(open_cosigned(&plain, &log, &keys), Err(CosignedError::Line));
+    // Nor is a cosignature one under the ID that the key has as a key of notes.
+    let line = std::str::from_utf8(&cosigned[signed.len()..]).unwrap();
+    let (name, payload) = line.trim_end().rsplit_once(' ').unwrap();
+    let mut payload = STANDARD.decode(payload).unwrap();
+    payload[..4].copy_from_slice(&officers.verifier().id().0);
+    let line = format!("{name} {}\n", STANDARD.encode(payload));
+    let other = [&signed[..], line.as_bytes()].concat();
+    assert!(matches!(
+        open_cosigned(&other, &log, &keys),
+        Err(CosignedError::Unsigned { .. })
+    ));
 }
 
 #[test]

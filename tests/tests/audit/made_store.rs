@@ -150,8 +150,10 @@ impl MadeStore {
         self.frame(1, &payload);
     }
 
+    /// A page of answers for `btp`, without the zeros that it ends with.
     pub(crate) fn page(&mut self, page: &[u8]) {
-        self.frame(3, &[b"\x03btp", page].concat());
+        let end = page.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        self.frame(3, &[b"\x03btp", &page[..end]].concat());
     }
 
     /// The epoch that begins a log.

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hafan::store::{Store, StoreConfig};
-use hafan_tests::{TestServer, reports::shaped};
+use hafan_tests::TestServer;
+use hafan_tests::reports::{shaped, shaped_draft};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use xtask::demo::Settings;
+use xtask::http::request;
 use xtask::process::run;
 
 use crate::made::{LOG_NAME, change, log_key, write};
@@ -17,7 +20,7 @@ use crate::made_store::{
 };
 use crate::{Said, audit, text};
 
-/// What a server left that took reports of two classes, closed epochs, and was stopped.
+/// What a server left that took reports of two classes, closed epochs, kept a draft and gave it, and was stopped.
 fn left() -> TempDir {
     let scratch = tempfile::tempdir().unwrap();
     let dir = scratch.path().join("left");
@@ -26,6 +29,20 @@ fn left() -> TempDir {
         let report = shaped(number, usize::try_from(number % 2).unwrap());
         let answer = server.put("btp", &report.h, &report.submission);
         assert_eq!(answer.unwrap().status, 201);
+    }
+    let key = [5; 32];
+    let id = Sha256::new()
+        .chain_update(b"hafan/draft-id/v1\0")
+        .chain_update(key);
+    let address = format!("/v1/drafts/{}", hex::encode(id.finalize()));
+    let draft = [&key[..], &shaped_draft(1)].concat();
+    let head = [("Content-Type", "application/vnd.hafan.draft")];
+    for (method, head, body, status) in [
+        ("PUT", &head[..], Some(&draft[..]), 201),
+        ("GET", &[], None, 200),
+    ] {
+        let answer = request(server.address(), method, &address, head, body);
+        assert_eq!(answer.unwrap().status, status);
     }
     std::thread::sleep(Duration::from_secs(3));
     assert!(server.terminate().unwrap().success());
@@ -86,6 +103,11 @@ fn frame(segment: &Path, kind: u8) -> (usize, usize) {
         at += (usize::try_from(size).unwrap() + 24).next_multiple_of(8);
     }
     (found.unwrap(), at)
+}
+
+/// What a folder holds, which is one thing.
+fn only(dir: &Path) -> PathBuf {
+    fs::read_dir(dir).unwrap().next().unwrap().unwrap().path()
 }
 
 fn damage(copy: &Copy, change: impl FnOnce(&mut Vec<u8>)) {
@@ -181,6 +203,21 @@ const FAULTS: &[Fault] = &[
         "a fine time of a pin",
         |copy| set_time(&copy.path("pinned/btp-2026.checkpoint"), 1_795_000_001),
         "fine-time pinned/btp-2026.checkpoint",
+    ),
+    (
+        "a fine time of the drafts",
+        |copy| set_time(&copy.path("drafts"), 1_795_000_001),
+        "fine-time drafts",
+    ),
+    (
+        "a fine time of a day of drafts",
+        |copy| set_time(&only(&copy.path("drafts")), 1_795_000_001),
+        "fine-time drafts/2",
+    ),
+    (
+        "a fine time of a draft",
+        |copy| set_time(&only(&only(&copy.path("drafts"))), 1_795_000_001),
+        "fine-time drafts/2",
     ),
     (
         "another format",
@@ -303,7 +340,7 @@ const FAULTS: &[Fault] = &[
     ),
     (
         "a row of another kind in the index",
-        |copy| copy.index(|db| drop(db.insert("Abtp\x00203.0.113.7", "12:31").unwrap())),
+        |copy| copy.index(|db| drop(db.insert("Xbtp\x00203.0.113.7", "12:31").unwrap())),
         "unknown-row index row",
     ),
     (

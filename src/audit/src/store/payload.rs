@@ -164,9 +164,18 @@ fn not_noise(at: usize) -> (&'static str, String) {
 fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
     let force = rest.force()?;
     let offset = rest.offset();
-    let bytes = rest.slice(envelope::PAGE_SIZE_BYTES)?;
+    // The zeros that a page ends with are not in its frame.
+    let stored = rest.slice(rest.rest.len().min(envelope::PAGE_SIZE_BYTES))?;
+    if stored.len() <= envelope::PAGE_SIZE_BYTES - envelope::SEEN_SIZE_BYTES {
+        return Err("it ends within what it says it holds");
+    }
+    if stored.last() == Some(&0) {
+        return Err("its page ends with a zero, which a frame leaves out");
+    }
+    let mut bytes = stored.to_vec();
+    bytes.resize(envelope::PAGE_SIZE_BYTES, 0);
     let mut faults = Vec::new();
-    let page = envelope::check_page(bytes, |sealed| {
+    let page = envelope::check_page(&bytes, |sealed| {
         if let Some(at) = noise.look(sealed) {
             faults.push(not_noise(at));
         }
@@ -182,7 +191,7 @@ fn page(rest: &mut Rest<'_>, noise: &mut Noise) -> Result<Held, Fault> {
         force,
         digests,
         offset,
-        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        size: u64::try_from(stored.len()).unwrap_or(u64::MAX),
         faults,
     })
 }
@@ -207,4 +216,33 @@ fn epoch(rest: &mut Rest<'_>) -> Result<Epoch, Fault> {
         leaves,
         note: note.to_vec(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault_of(page: &[u8]) -> Option<Fault> {
+        let payload = [b"\x03btp", page].concat();
+        parse(FrameKind::Page, &payload, &mut Noise::default()).err()
+    }
+
+    #[test]
+    fn a_frame_has_a_page_without_the_zeros_that_it_ends_with_and_nothing_else() {
+        let page = vec![b'a'; envelope::PAGE_SIZE_BYTES];
+        let records = envelope::PAGE_SIZE_BYTES - envelope::SEEN_SIZE_BYTES;
+        for size in [records + 1, envelope::PAGE_SIZE_BYTES] {
+            assert_eq!(fault_of(&page[..size]), None, "{size}");
+        }
+        let short = fault_of(&page[..records]);
+        assert_eq!(short, Some("it ends within what it says it holds"));
+        let zeros = [&page[..records + 300], &[0; 724]].concat();
+        let zeros = fault_of(&zeros);
+        assert_eq!(
+            zeros,
+            Some("its page ends with a zero, which a frame leaves out")
+        );
+        let long = fault_of(&[&page[..], b"a"].concat());
+        assert_eq!(long, Some("bytes follow the end of what it says it holds"));
+    }
 }

@@ -263,9 +263,9 @@ pub(super) fn drafts(
     if !dir.exists() {
         return Ok(0);
     }
-    folder::judge_root(dir, "drafts", Times::Any, report)?;
+    folder::judge_root(dir, "drafts", Times::Days, report)?;
     let known = |name: &str| match date(name) {
-        Some(_) => Known::Folder(Times::Any),
+        Some(_) => Known::Folder(Times::Days),
         None => Known::Stray,
     };
     let is_id =
@@ -289,7 +289,7 @@ pub(super) fn drafts(
         }
         let known = |name: &str| {
             if is_id(name) {
-                Known::File(Times::Any)
+                Known::File(Times::Days)
             } else {
                 Known::Stray
             }

@@ -20,13 +20,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::folder::{Drafts, DraftsError, make};
 
-use self::folder::{KeepError, Kept};
-use crate::body::{Pieces, declared_size};
+use self::folder::{SaveError, Saved};
+use crate::body::{Pieces, Room, declared_size};
 use crate::clock;
 use crate::headers::bytes_answer;
 use crate::problem::Problem;
+use crate::read::parse_digest;
 use crate::router::App;
-use crate::submit::Room;
 use crate::telemetry::{Event, log};
 
 /// The media type of a draft, and of the key that deletes one.
@@ -46,7 +46,7 @@ pub(crate) async fn put(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let id = parse_id(&id)?;
+    let id = parse_digest(&id)?;
     let size_max = KEY_SIZE_BYTES + ENVELOPE_SIZE_BYTES_MIN;
     let size = declared_size(request.headers(), MEDIA_TYPE, size_max)?;
     let _room = Room::take(&app, size)?;
@@ -54,13 +54,13 @@ pub(crate) async fn put(
     check_key(&id, &body)?;
     let draft = body.split_off(body.len().min(32));
     Envelope::parse(&draft).map_err(|error| Problem::Envelope(error.to_string()))?;
-    let drafts = Arc::clone(&app.drafts);
-    let kept = spawn(move || drafts.put(&id, &draft, clock::today())).await?;
-    match kept {
-        Ok(Kept::Created) => Ok(StatusCode::CREATED),
-        Ok(Kept::Replaced) => Ok(StatusCode::OK),
-        Err(KeepError::Full) => Err(Problem::DraftsFull),
-        Err(KeepError::Io) => Err(Problem::Internal),
+    let (drafts, days) = (Arc::clone(&app.drafts), app.drafts.days().await);
+    let saved = spawn(move || drafts.put(days, &id, &draft, clock::today())).await?;
+    match saved {
+        Ok(Saved::Created) => Ok(StatusCode::CREATED),
+        Ok(Saved::Replaced) => Ok(StatusCode::OK),
+        Err(SaveError::Full) => Err(Problem::DraftsFull),
+        Err(SaveError::Io) => Err(Problem::Internal),
     }
 }
 
@@ -69,8 +69,9 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = parse_id(&id)?;
-    let draft = spawn(move || app.drafts.get(&id)).await?;
+    let id = parse_digest(&id)?;
+    let days = app.drafts.days().await;
+    let draft = spawn(move || app.drafts.get(days, &id)).await?;
     let draft = draft.map_err(|_| Problem::Internal)?;
     Ok(bytes_answer(MEDIA_TYPE, draft.ok_or(Problem::NotFound)?))
 }
@@ -81,11 +82,12 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let id = parse_id(&id)?;
+    let id = parse_digest(&id)?;
     let size = declared_size(request.headers(), MEDIA_TYPE, KEY_SIZE_BYTES)?;
     let key = Pieces::of(request.into_body(), size).all().await?;
     check_key(&id, &key)?;
-    let was_there = spawn(move || app.drafts.delete(&id)).await?;
+    let days = app.drafts.days().await;
+    let was_there = spawn(move || app.drafts.delete(days, &id)).await?;
     if was_there.map_err(|_| Problem::Internal)? {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -119,11 +121,6 @@ async fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Problem::Internal)
-}
-
-fn parse_id(text: &str) -> Result<Digest, Problem> {
-    text.parse()
-        .map_err(|_| Problem::Malformed("wanted 64 lower-case hex characters in the path"))
 }
 
 /// Whether the body begins with the key that the id is the digest of.

@@ -1,4 +1,4 @@
-//! Closes an epoch: exactly K leaves, drops and decoys alike, and the checkpoint over them.
+//! Closes an epoch: exactly K leaves, pages of answers, drops and decoys alike, and the checkpoint over them.
 //!
 //! Order, each step durable before the next: the new pin beside the old one; the epoch frame; the new pin in the place
 //! of the old one; then index and memory. A stop between two of them is finished at the next start. What a full disk
@@ -57,7 +57,8 @@ pub(crate) fn close(
     }
     let old = shared.log(force, year).ok_or(EpochError::ShuttingDown)?;
     let leaves = usize::from(shared.config.leaves_per_epoch);
-    // Pages come first, so that a flood of submissions holds no answer up; half is left, so that no courier holds reports up.
+    // Pages come first, so that a flood of submissions holds no answer up; half is left, rounded down, so that no courier
+    // holds reports up: with one leaf an epoch, where a page takes it, reports wait.
     let pages = oldest(shared, Kept::Page, force, leaves.div_ceil(2));
     let drops = oldest(shared, Kept::Drop, force, leaves - pages.len());
     let seed = fresh_seed();

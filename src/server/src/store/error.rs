@@ -352,14 +352,14 @@ pub enum ReadError {
         /// The cause.
         source: io::Error,
     },
-    /// A submission is not what was written.
+    /// A submission or page of answers is not what was written.
     #[error(
-        "the submission in segment {segment:06} at byte {byte} is rotten: its digests are not those of its leaf. Put the segment back from a copy"
+        "the submission or page of answers in segment {segment:06} at byte {byte} is rotten: its digests are not those of its leaf. Put the segment back from a copy"
     )]
     Rotten {
         /// The segment.
         segment: u32,
-        /// Byte at which the submission begins.
+        /// Byte at which it begins.
         byte: u64,
     },
 }

@@ -1,8 +1,9 @@
-//! The one way in which the store ends the process.
+//! The one way in which the store, and the folder of drafts, end the process.
 //!
 //! After a failed write or sync the kernel takes the pages that are not on the disk for written: a second sync would
 //! succeed without them, and they may still be read (figures.md part 2, section 3). Nothing that was waiting is
-//! acknowledged; the next start reads what the kernel shows, and writes the last frame again before it builds on it. It must never be called for a full disk: that is answered with 507.
+//! acknowledged; the next start reads what the kernel shows, and writes the last frame again before it builds on it.
+//! It must never be called for a full disk: that is answered with 507.
 
 use std::fmt::Display;
 
@@ -22,8 +23,8 @@ pub(crate) const EXIT_CODE: i32 = 3;
 )]
 pub(crate) fn fail_stop(what: &str, cause: &dyn Display) -> ! {
     eprintln!(
-        "hafan: {what}: {cause}. The store stops now and has acknowledged nothing that was waiting. \
-         Look at the disk, then start again: the start checks every byte"
+        "hafan: {what}: {cause}. The server stops now and has acknowledged nothing that was waiting. \
+         Look at the disk, then start again: the start checks every byte of the store"
     );
     std::process::exit(EXIT_CODE)
 }

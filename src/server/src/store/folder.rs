@@ -99,12 +99,7 @@ impl Folder {
     }
 
     fn write_durably(&self, path: &Path, text: &str) -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut file = create_private(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         File::open(&self.root)?.sync_all()
@@ -130,12 +125,7 @@ impl Folder {
             number += 1;
         }
         let staged = self.root.join("torn.next");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&staged)?;
+        let mut file = create_private(&staged)?;
         file.write_all(&bytes)?;
         set_to_midnight(&file)?;
         file.sync_all()?;
@@ -174,6 +164,16 @@ pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
         _ => Ok(()),
     }
+}
+
+/// Opens a file for writing from its first byte, which only its owner reads.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Whether a folder has nothing in it; one that is not there has nothing in it either.

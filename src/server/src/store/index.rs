@@ -61,7 +61,7 @@ pub(crate) enum IndexError {
     #[error("a value of the index has {found} bytes, want {wanted}")]
     Value { found: usize, wanted: usize },
     #[error("the index knows a leaf of a submission or page that it does not know")]
-    LeafWithoutDrop,
+    LeafWithoutBlob,
 }
 
 /// What a leaf can stand for: a submission, or a page of answers. Each has two tables: where it is, and its leaf.
@@ -89,7 +89,7 @@ impl Kept {
 
 /// Where a submission or page is in the value log, and the `t` of its leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct DropPlace {
+pub(crate) struct Place {
     pub(crate) segment: u32,
     /// Byte of the segment at which it begins.
     pub(crate) offset: u64,
@@ -116,20 +116,14 @@ impl Changes {
         self.count
     }
 
-    pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &DropPlace) {
+    pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &Place) {
         self.put(
             key(Kept::Drop.places(), force, &[&h.0]),
             encode_place(place),
         );
     }
 
-    pub(crate) fn put_page(
-        &mut self,
-        force: &Force,
-        h: &Digest,
-        place: &DropPlace,
-        index_part: &[u8],
-    ) {
+    pub(crate) fn put_page(&mut self, force: &Force, h: &Digest, place: &Place, index_part: &[u8]) {
         let mut value = encode_place(place);
         value.extend(index_part);
         self.put(key(Kept::Page.places(), force, &[&h.0]), value);
@@ -255,7 +249,7 @@ impl Index {
         &self,
         force: &Force,
         h: &Digest,
-    ) -> Result<Option<DropPlace>, IndexError> {
+    ) -> Result<Option<Place>, IndexError> {
         self.db
             .get(key(Kept::Drop.places(), force, &[&h.0]))?
             .map(|value| parse_place(&value))
@@ -267,7 +261,7 @@ impl Index {
         &self,
         force: &Force,
         h: &[u8; 32],
-    ) -> Result<Option<(DropPlace, Vec<u8>)>, IndexError> {
+    ) -> Result<Option<(Place, Vec<u8>)>, IndexError> {
         let Some(value) = self.db.get(key(Kept::Page.places(), force, &[h]))? else {
             return Ok(None);
         };
@@ -354,12 +348,12 @@ impl Index {
         &self,
         kept: Kept,
         force: &Force,
-    ) -> Result<(Vec<(Digest, DropPlace)>, u64), IndexError> {
+    ) -> Result<(Vec<(Digest, Place)>, u64), IndexError> {
         let mut drops = self.db.scan_prefix(key(kept.places(), force, &[]));
         let mut pending = Vec::new();
         let mut count = 0;
         // Both are in order of h, and each leaf has its submission.
-        let mut next_drop = || -> Result<Option<(Digest, DropPlace)>, IndexError> {
+        let mut next_drop = || -> Result<Option<(Digest, Place)>, IndexError> {
             let Some(row) = drops.next() else {
                 return Ok(None);
             };
@@ -371,7 +365,7 @@ impl Index {
         for leaf in self.db.scan_prefix(key(kept.leaves(), force, &[])).keys() {
             let leaf = key_digest(&leaf?)?;
             loop {
-                let (h, place) = next_drop()?.ok_or(IndexError::LeafWithoutDrop)?;
+                let (h, place) = next_drop()?.ok_or(IndexError::LeafWithoutBlob)?;
                 if h.0 == leaf {
                     break;
                 }
@@ -415,7 +409,7 @@ fn key_digest(key: &[u8]) -> Result<[u8; 32], IndexError> {
         .ok_or_else(|| value_error(key, 32))
 }
 
-fn encode_place(place: &DropPlace) -> Vec<u8> {
+fn encode_place(place: &Place) -> Vec<u8> {
     let mut value = Vec::with_capacity(PLACE_SIZE_BYTES);
     value.extend(place.segment.to_be_bytes());
     value.extend(place.offset.to_be_bytes());
@@ -424,13 +418,13 @@ fn encode_place(place: &DropPlace) -> Vec<u8> {
     value
 }
 
-fn parse_place(value: &[u8]) -> Result<DropPlace, IndexError> {
+fn parse_place(value: &[u8]) -> Result<Place, IndexError> {
     let value: [u8; PLACE_SIZE_BYTES] = fixed(value)?;
     let (segment, rest) = split::<4>(&value)?;
     let (offset, rest) = split::<8>(rest)?;
     let (size, rest) = split::<4>(rest)?;
     let (t, _) = split::<32>(rest)?;
-    Ok(DropPlace {
+    Ok(Place {
         segment: u32::from_be_bytes(segment),
         offset: u64::from_be_bytes(offset),
         size: u32::from_be_bytes(size),

@@ -47,10 +47,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hafan_directory::Force;
-use hafan_envelope::reply::Page;
+use hafan_envelope::reply::{Page, index_digest};
 use hafan_envelope::submission::{Digest, tag_digest};
 use hafan_tlog::{Signer, TilePath, Verifier};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use self::error::{
     ConfigError, CreateError, EpochDamage, EpochError, OpenError, ReadError, SubmitError,
@@ -63,7 +63,7 @@ use self::index::Kept;
 use self::shared::Shared;
 use self::writer::{Command, Job, PageJob, Writer};
 
-/// Memory of submissions that wait for their batch: beyond it, submitting waits.
+/// Memory of submissions and pages of answers that wait for the writer: beyond it, submitting waits.
 const QUEUE_SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// One permit of the queue.
@@ -276,9 +276,7 @@ impl Store {
         let size = size.filter(|_| (record::SUBMISSION_SIZE_BYTES_MIN..=wanted).contains(&found));
         let size = size.ok_or(SubmitError::TooLarge)?;
         let t = tag_digest(&body.tag().map_err(SubmitError::Spilled)?);
-        let units = u32::try_from(body.memory().div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.queue).acquire_many_owned(units).await;
-        let permit = permit.map_err(|_| SubmitError::ShuttingDown)?;
+        let permit = self.wait_in_queue(body.memory()).await?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
             force: force.clone(),
@@ -295,6 +293,13 @@ impl Store {
         answer.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 
+    /// Waits until there is memory for one more that waits for the writer.
+    async fn wait_in_queue(&self, memory: u64) -> Result<OwnedSemaphorePermit, SubmitError> {
+        let units = u32::try_from(memory.div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.queue).acquire_many_owned(units).await;
+        permit.map_err(|_| SubmitError::ShuttingDown)
+    }
+
     /// Hands a page of answers in. Resolves when it is durable, and never before.
     ///
     /// # Errors
@@ -304,19 +309,27 @@ impl Store {
         if !self.shared.config.forces.contains(force) {
             return Err(SubmitError::NoSuchForce);
         }
-        let h = Page::parse(&page)
-            .map_err(|_| SubmitError::NoPage)?
-            .digest();
+        let parsed = Page::parse(&page).map_err(|_| SubmitError::NoPage)?;
+        let (h, index_part) = (parsed.digest(), parsed.index_part());
+        let t = index_digest(&index_part).0;
+        let size = record::without_zeros(&parsed).len();
+        let mut stored = page;
+        stored.truncate(size);
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
         let wanted = frame::payload_size_max(self.shared.config.segment_size_bytes);
-        if record::page_payload_size(force) > wanted {
+        if record::page_head_size(force).saturating_add(size) > wanted {
             return Err(SubmitError::TooLarge);
         }
+        let permit = self.wait_in_queue(size).await?;
         let (reply, answer) = oneshot::channel();
         let job = PageJob {
             force: force.clone(),
             h,
-            bytes: page,
+            t,
+            index_part,
+            stored,
             reply,
+            permit,
         };
         self.commands
             .send(Command::Page(job))
@@ -343,8 +356,8 @@ impl Store {
         self.note_epoch(force, done)
     }
 
-    /// Lets the log of a force and year grow by exactly K leaves: the oldest submissions that wait, at most K, at
-    /// random positions, and decoys. Durable, then pinned, then published. Blocks.
+    /// Lets the log of a force and year grow by exactly K leaves: the oldest pages of answers that wait, at most
+    /// half of K rounded up, then the oldest submissions, at random positions, and decoys. Durable, then pinned, then published. Blocks.
     ///
     /// # Errors
     ///
@@ -536,5 +549,52 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.shared.stop();
         self.join_writer();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+    use hafan_envelope::reply::{PAGE_SIZE_BYTES, RECORD_SIZE_BYTES, RECORDS};
+
+    use super::*;
+
+    fn page() -> Vec<u8> {
+        let [enc, body] = [&[1; 1120][..], &[2; 32]].map(|bytes| BASE64.encode(bytes));
+        let header =
+            format!("age-encryption.org/v1\n-> mlkem768x25519 {enc}\n{body}\n--- {body}\n");
+        let mut record = [b"ta", header.as_bytes()].concat();
+        record.resize(RECORD_SIZE_BYTES, 3);
+        let mut page = record.repeat(RECORDS);
+        page.extend(b"seen\n");
+        page.resize(PAGE_SIZE_BYTES, 0);
+        page
+    }
+
+    #[tokio::test]
+    async fn a_page_waits_while_what_waits_for_the_writer_fills_its_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let btp: Force = "btp".parse().unwrap();
+        let config = StoreConfig {
+            store_dir: dir.path().join("store"),
+            pinned_dir: dir.path().join("pinned"),
+            intake_batch: Duration::ZERO,
+            free_bytes_min: 0,
+            segment_size_bytes: 1 << 20,
+            leaves_per_epoch: 8,
+            log_name: "test.example/hafan".to_owned(),
+            forces: vec![btp.clone()],
+        };
+        let signer = Signer::from_seed(&config.log_name, &[7; 32]).unwrap();
+        Store::create(&config, &signer, 2026).unwrap();
+        let store = Store::open(&config, &signer.verifier(), &|_| {}).unwrap();
+        let units = u32::try_from(store.queue.available_permits()).unwrap();
+        let others = store.queue.acquire_many(units).await.unwrap();
+        let mut answer = std::pin::pin!(store.submit_page(&btp, page()));
+        let early = tokio::time::timeout(Duration::from_millis(100), &mut answer).await;
+        assert!(early.is_err(), "it was handed to the writer");
+        drop(others);
+        assert_eq!(answer.await.unwrap(), Accepted::Created);
     }
 }

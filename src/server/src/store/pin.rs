@@ -3,15 +3,15 @@
 //! A store that was put back from an old copy is behind its pin, and is refused. A pin is replaced only after the
 //! epoch is durable, and only when it is still the one that the epoch was built on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use hafan_directory::Force;
 use hafan_tlog::note::NOTE_SIZE_BYTES_MAX;
 
+use super::folder::create_private;
 use super::times::set_to_midnight;
 
 /// The folder of the pins.
@@ -75,12 +75,7 @@ impl Pins {
     pub(crate) fn stage(&self, force: &Force, year: u16, note: &[u8]) -> io::Result<StagedPin> {
         let path = self.path(force, year);
         let staged = path.with_extension("checkpoint.next");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&staged)?;
+        let mut file = create_private(&staged)?;
         file.write_all(note)?;
         set_to_midnight(&file)?;
         file.sync_all()?;

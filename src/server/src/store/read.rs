@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 
 use bytes::Bytes;
 use hafan_directory::Force;
-use hafan_envelope::reply::{INDEX_LEAVES, page_digest};
+use hafan_envelope::reply::{INDEX_LEAVES, PAGE_SIZE_BYTES, page_digest};
 use hafan_envelope::submission::{Digest, DigestHasher, tag_digest};
 use hafan_tlog::tile::{TILE_WIDTH, TileKind, decode_entries};
 use hafan_tlog::{Entry, EntryKind, Seed, TilePath, decoy};
@@ -264,7 +264,11 @@ pub(crate) fn reply_page(
         let end = leaf.saturating_add(1).min(size);
         match index.pages_at(force, year, leaf.min(end)..end)?.first() {
             None => Ok(None),
-            Some(h) => Ok(index.page(force, h)?.map(|(place, _)| (*h, place))),
+            Some(h) => {
+                let row = index.page(force, h)?;
+                let (place, _) = row.ok_or_else(|| lacking("a page of answers"))?;
+                Ok(Some((*h, place)))
+            }
         }
     })?;
     let Some((h, place)) = found else {
@@ -280,6 +284,8 @@ pub(crate) fn reply_page(
     let size = usize::try_from(place.size).unwrap_or(0);
     let mut bytes = vec![0; size];
     file.read_exact_at(&mut bytes, byte).map_err(failed)?;
+    // The zeros that it ends with are not in its frame.
+    bytes.resize(PAGE_SIZE_BYTES, 0);
     if page_digest(&bytes).0 != h {
         return Err(ReadError::Rotten { segment, byte });
     }

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::str::FromStr as _;
 
 use hafan_directory::Force;
-use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page, PageError};
+use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page, PageError, RECORD_SIZE_BYTES, RECORDS};
 use hafan_tlog::{ENTRY_SIZE_BYTES, Entry, Seed};
 
 /// Salt and τ, the least that a submission has.
@@ -50,6 +50,9 @@ pub enum RecordError {
     /// What should be a page of answers is none.
     #[error("the page of answers is none: {0}")]
     Page(PageError),
+    /// A page's frame has the zeros that are left out of it.
+    #[error("the page of answers ends with a zero, which its frame leaves out")]
+    PageZeros,
 }
 
 /// Size in bytes of what stands before a submission in a batch, for this force.
@@ -140,24 +143,39 @@ impl Epoch {
     }
 }
 
-/// Size in bytes of the payload of a page frame of this force.
-pub(crate) fn page_payload_size(force: &Force) -> u64 {
-    let page = u64::try_from(PAGE_SIZE_BYTES).unwrap_or(u64::MAX);
-    1 + u64::try_from(force.as_str().len()).unwrap_or(u64::MAX) + page
+/// A page as its frame has it: without the zeros that it ends with. Whole sectors of them would look like what an
+/// interrupted write leaves out, and rot elsewhere in the page like a torn tail.
+pub(crate) fn without_zeros<'a>(page: &Page<'a>) -> &'a [u8] {
+    let bytes = page.as_bytes();
+    let size = RECORDS * RECORD_SIZE_BYTES + page.seen().len();
+    bytes.get(..size).unwrap_or(bytes)
 }
 
-/// Writes the payload of a page frame: `force length u8, force, page`.
+/// Size in bytes of what stands before the page in a page frame of this force.
+pub(crate) fn page_head_size(force: &Force) -> u64 {
+    1 + u64::try_from(force.as_str().len()).unwrap_or(u64::MAX)
+}
+
+/// Writes the payload of a page frame: `force length u8, force, page without its zeros`.
 pub(crate) fn write_page(out: &mut dyn Write, force: &Force, page: &[u8]) -> io::Result<()> {
     write_force(out, force)?;
     out.write_all(page)
 }
 
-/// Reads the payload of a page frame: whose page it is, and its bytes, which are one.
-pub(crate) fn parse_page(payload: &[u8]) -> Result<(Force, Page<'_>), RecordError> {
+/// Reads the payload of a page frame: whose page it is, and the page, whose bytes go to `bytes`.
+pub(crate) fn parse_page<'a>(
+    payload: &[u8],
+    bytes: &'a mut Vec<u8>,
+) -> Result<(Force, Page<'a>), RecordError> {
     let mut rest = payload;
     let [length] = take::<1>(&mut rest, "force")?;
     let force = parse_force(take_slice(&mut rest, usize::from(length), "force")?)?;
-    let page = Page::parse(rest).map_err(RecordError::Page)?;
+    if rest.last() == Some(&0) {
+        return Err(RecordError::PageZeros);
+    }
+    bytes.extend_from_slice(rest);
+    bytes.resize(PAGE_SIZE_BYTES.max(bytes.len()), 0);
+    let page = Page::parse(bytes).map_err(RecordError::Page)?;
     Ok((force, page))
 }
 

@@ -11,13 +11,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use hafan_directory::Force;
+use hafan_envelope::reply::index_digest;
 use hafan_envelope::submission::{DigestHasher, tag_digest};
 use hafan_tlog::{EntryKind, decoy};
 
 use super::folder::{Folder, make_private_dir};
 use super::frame::FrameKind;
-use super::index::{Changes, DropPlace, Index, IndexError, Kept};
-use super::record::{Epoch, SubmissionAt, walk_batch};
+use super::index::{Changes, Index, IndexError, Kept, Place};
+use super::record::{Epoch, SubmissionAt, walk_batch, without_zeros};
 use super::replay::{Replay, io_error, read_epoch, read_page, walk_error};
 use super::scan::{FrameAt, each_chunk, scan, segment_path};
 use super::shared::{Pending, Queues};
@@ -112,7 +113,7 @@ fn compare_kept(
     let mut complete = true;
     for (force, count) in counts {
         let (pending, found) = match index.pending(kept, force) {
-            Err(IndexError::LeafWithoutDrop) => return Err(CompareError::Withheld(force.clone())),
+            Err(IndexError::LeafWithoutBlob) => return Err(CompareError::Withheld(force.clone())),
             Err(error) => return Err(CompareError::Index(error)),
             Ok(found) => found,
         };
@@ -152,8 +153,11 @@ fn rebuild(
                     .map_err(|error| walk_error(&dir, &frame, error, |error| error))?;
                 }
                 FrameKind::Page => read_page(&dir, file, &frame, |force, page| {
-                    let place = page_place(frame.segment, frame.payload_offset(), &force, &page);
-                    changes.put_page(&force, &page.digest(), &place, &page.index_part());
+                    let (index_part, stored) = (page.index_part(), without_zeros(&page));
+                    let t = index_digest(&index_part).0;
+                    let at = (frame.segment, frame.payload_offset());
+                    let place = page_place(at, &force, stored, t);
+                    changes.put_page(&force, &page.digest(), &place, &index_part);
                 })?,
                 FrameKind::Epoch => {
                     index_epoch(&read_epoch(&dir, file, &frame)?, &mut views, &mut changes);
@@ -189,7 +193,7 @@ fn index_submission(
         path: segment_path(Path::new("segments"), frame.segment),
         source,
     })?;
-    let place = DropPlace {
+    let place = Place {
         segment: frame.segment,
         offset: at.offset,
         size: at.size,
@@ -239,7 +243,7 @@ fn rebuild_error(folder: &Folder, error: IndexError) -> OpenError {
         | IndexError::Hung
         | IndexError::Panicked
         | IndexError::Value { .. }
-        | IndexError::LeafWithoutDrop => index_error(&folder.index(), &error),
+        | IndexError::LeafWithoutBlob => index_error(&folder.index(), &error),
     }
 }
 

@@ -11,8 +11,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use hafan_directory::Force;
-use hafan_envelope::reply::Page;
+use hafan_directory::{FORCE_SIZE_BYTES_MAX, Force};
+use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
 use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, log_origin};
 
 use super::epoch::empty_epoch;
@@ -34,8 +34,8 @@ const SEGMENT_SIZE_BYTES_MIN: u64 = 128 * 1024;
 /// The largest epoch: 65,535 leaves and the largest checkpoint.
 const EPOCH_SIZE_BYTES_MAX: u64 = 65_535 * 66 + 65_536 + 128;
 
-/// The largest page frame: a force's name of 32 bytes, and a page.
-const PAGE_PAYLOAD_SIZE_BYTES_MAX: u64 = 1 + 32 + 263_168;
+/// The largest payload of a page frame: the longest name of a force, and a page that ends with no zero.
+const PAGE_PAYLOAD_SIZE_BYTES_MAX: usize = 1 + FORCE_SIZE_BYTES_MAX + PAGE_SIZE_BYTES;
 
 /// The first year that a log can have.
 const YEAR_MIN: u16 = 2026;
@@ -389,15 +389,17 @@ pub(crate) fn read_page(
     frame: &FrameAt,
     visit: impl FnOnce(Force, Page<'_>),
 ) -> Result<(), OpenError> {
-    let size = frame.header.payload_size;
-    if size > PAGE_PAYLOAD_SIZE_BYTES_MAX {
-        let found = size - PAGE_PAYLOAD_SIZE_BYTES_MAX;
+    let size = usize::try_from(frame.header.payload_size).unwrap_or(usize::MAX);
+    if let Some(more @ 1..) = size.checked_sub(PAGE_PAYLOAD_SIZE_BYTES_MAX) {
+        let found = u64::try_from(more).unwrap_or(u64::MAX);
         return Err(record_error(frame, RecordError::Long { found }));
     }
-    let mut payload = vec![0; usize::try_from(size).unwrap_or(0)];
+    let mut payload = vec![0; size];
     file.read_exact_at(&mut payload, frame.payload_offset())
         .map_err(io_error(&segment_path(dir, frame.segment)))?;
-    let (force, page) = parse_page(&payload).map_err(|source| record_error(frame, source))?;
+    let mut bytes = Vec::with_capacity(PAGE_SIZE_BYTES);
+    let (force, page) =
+        parse_page(&payload, &mut bytes).map_err(|source| record_error(frame, source))?;
     visit(force, page);
     Ok(())
 }

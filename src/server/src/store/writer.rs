@@ -2,8 +2,8 @@
 //!
 //! It gathers submissions until the beat, never less, shuffles all of them once, writes them as one frame or several,
 //! and only when the last is synced answers all of them together: neither the disk nor an answer tells an order or a
-//! time finer than the beat. What waits is bounded by the permits of the queue. Epochs come between batches. What
-//! it is given was checked by the caller: `h` is the digest of the body.
+//! time finer than the beat. What waits is bounded by the permits of the queue, pages of answers too. Epochs and pages
+//! come between batches. What it is given was checked by the caller: `h` is the digest of the body.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -13,7 +13,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use hafan_directory::Force;
-use hafan_envelope::reply::Page;
 use hafan_envelope::submission::Digest;
 use rand::rngs::OsRng;
 use rand::seq::SliceRandom as _;
@@ -21,9 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::fail_stop::{StopOnPanic, fail_stop};
 use super::frame::FrameKind;
-use super::index::{Changes, DropPlace, Index, IndexError, Kept};
+use super::index::{Changes, Index, IndexError, Kept, Place};
 use super::record::{
-    BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, page_payload_size, write_item_head,
+    BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, page_head_size, write_item_head,
     write_page,
 };
 use super::segment::Segments;
@@ -69,8 +68,13 @@ pub(crate) struct Job {
 pub(crate) struct PageJob {
     pub(crate) force: Force,
     pub(crate) h: Digest,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) t: [u8; 32],
+    pub(crate) index_part: Vec<u8>,
+    /// The page without the zeros that it ends with.
+    pub(crate) stored: Vec<u8>,
     pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
+    /// The memory that it takes until it is answered.
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
 impl Job {
@@ -121,6 +125,7 @@ impl Writer {
                     let answer = self.append_page(&job);
                     // A courier that went away sends the page again and hears that it is there.
                     let _gone = job.reply.send(answer);
+                    drop(job.permit);
                 }
                 Ok(Command::Epoch { payload, reply }) => {
                     if reply.send(self.append_epoch(&payload)).is_err() {
@@ -284,7 +289,7 @@ impl Writer {
         let mut offset = written.payload_offset + BATCH_HEAD_SIZE_BYTES;
         for job in jobs {
             offset += item_head_size(&job.force);
-            let place = DropPlace {
+            let place = Place {
                 segment: written.segment,
                 offset,
                 size: job.size,
@@ -309,26 +314,26 @@ impl Writer {
 
     /// Writes a page of answers, syncs it, and lets the index and the next epoch know; nothing when it is there.
     fn append_page(&mut self, job: &PageJob) -> Result<Accepted, SubmitError> {
-        let PageJob {
-            force, h, bytes, ..
-        } = job;
-        if self.look_up(|index| index.page(force, &h.0)).is_some() {
+        let (force, stored) = (&job.force, &job.stored);
+        if self.look_up(|index| index.page(force, &job.h.0)).is_some() {
             return Ok(Accepted::Already);
         }
-        let Ok(page) = Page::parse(bytes) else {
-            return Err(SubmitError::NoPage);
-        };
-        let payload_size = page_payload_size(force);
+        let size = u64::try_from(stored.len()).unwrap_or(u64::MAX);
+        let payload_size = page_head_size(force).saturating_add(size);
         self.room_for_intake(payload_size)
             .map_err(|Full| SubmitError::StoreFull)?;
         let written = self.segments.append(FrameKind::Page, payload_size, |out| {
-            write_page(out, force, bytes)
+            write_page(out, force, stored)
         });
         let mut changes = Changes::default();
-        let place = page_place(written.segment, written.payload_offset, force, &page);
-        changes.put_page(force, h, &place, &page.index_part());
+        let at = (written.segment, written.payload_offset);
+        let place = page_place(at, force, stored, job.t);
+        changes.put_page(force, &job.h, &place, &job.index_part);
         self.change_index(changes);
-        let page = Pending { h: h.0, t: place.t };
+        let page = Pending {
+            h: job.h.0,
+            t: job.t,
+        };
         let mut pages = self.shared.pending(Kept::Page);
         pages.entry(force.clone()).or_default().push_back(page);
         Ok(Accepted::Created)
@@ -361,20 +366,18 @@ impl Writer {
     }
 }
 
-/// Where the page in a frame is whose payload begins at `payload_offset`.
+/// Where a page is in the frame whose payload begins at this segment and byte.
 pub(crate) fn page_place(
-    segment: u32,
-    payload_offset: u64,
+    (segment, payload_offset): (u32, u64),
     force: &Force,
-    page: &Page<'_>,
-) -> DropPlace {
-    let size = page.as_bytes().len();
-    let head = page_payload_size(force).saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
-    DropPlace {
+    stored: &[u8],
+    t: [u8; 32],
+) -> Place {
+    Place {
         segment,
-        offset: payload_offset + head,
-        size: u32::try_from(size).unwrap_or(u32::MAX),
-        t: page.index_digest().0,
+        offset: payload_offset + page_head_size(force),
+        size: u32::try_from(stored.len()).unwrap_or(u32::MAX),
+        t,
     }
 }
 
