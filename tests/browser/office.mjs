@@ -64,7 +64,7 @@ export class Stick {
   reply(reference, language, words) {
     const file = join(this.#folder(), "answer.txt");
     writeFileSync(file, words);
-    officer("reply", reference, "--language", language, "--text-file", file);
+    officer("reply", reference, "--language", language, "--text-file", file, "--yes");
   }
 
   /** Brings what is to be told to the server, and waits until it stands in the log; gives the pages. */

@@ -326,7 +326,8 @@ fn contact(desk: &Desk, report: &str) {
 /// The urgent one was sent with words; what is told goes onto a page.
 fn answers(desk: &Desk, report: &str) {
     fs::write(desk.path("answer.txt"), "Diolch i chi am ddweud wrthym.\n").unwrap();
-    let shown = desk.ok("reply", &[("REFERENCE", report)]);
+    let swaps = [("REFERENCE", report), ("--vault", "--yes --vault")];
+    let shown = desk.ok("reply", &swaps);
     assert!(shown.contains("as message 3 to them"), "{shown}");
     fs::create_dir(desk.path("pages")).unwrap();
     let shown = desk.ok("replies export", &[("/media/stick", "./pages")]);

@@ -20,7 +20,7 @@ pub enum Item<'a> {
     Fact(String, String),
     /// A remark of ours.
     Note(String),
-    /// A stranger's words that are no answer: the promise as it was shown.
+    /// Words that are no answer, and not ours: the promise as it was shown, or what an officer told somebody.
     Quote(&'a str),
     /// A question with its number, as it was asked.
     Question(usize, &'a str),

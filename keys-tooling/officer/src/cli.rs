@@ -91,7 +91,7 @@ Makes in DIR:
   courier/courier-1.key    for the courier's machine; one file a courier
   root/                    for the safe: signs the directory
   record.html, .json       to print and sign; the same for machines
-and in the vault (DIR/vault, or --vault), for the offline workstation: the officers' keys and the intake keys.
+and in the vault (DIR/vault, or --vault), for the offline workstation: the officers' keys, the intake keys and the key for answers.
 All of it appears at the end, at once. An interrupted ceremony leaves only a folder whose name ends in .partial.
 
 A passphrase has at least 16 characters.";
@@ -138,8 +138,8 @@ const IMPORT: &str = "Example:
 Takes bundles in by year and leaf, whatever their order on the line, if they are named as the courier names them.
 Checks every signature, that nothing was withheld, left out or rewritten since the last bundle, and each sealed report against the log. Only then does it take anything in, all at once.
 The access record says who took which bundle in, so it asks for the passphrase of an officer.
-A missing or damaged report is named, the rest is taken in, and the exit code is 1.
-Each new report is then opened in memory, once, to see whether its writer took words: who did is told that it was collected, with the next replies export. That too is in the access record, and nothing of a report is shown or kept.
+A missing or damaged report is named, and so is a page of answers that this vault did not make; the rest is taken in, and the exit code is 1.
+Each new report is then opened in memory, to see whether its writer took words: who did is told that it was collected, with the next replies export. One that does not open is tried again with the next that come. That too is in the access record, and nothing of a report is shown or kept. If it cannot be done, the reports are taken in all the same, and why is said at the end.
 The same bundle again changes nothing, and neither does one that begins earlier: what was missing before is filled in, and what is new is added.";
 
 #[derive(Args)]
@@ -160,7 +160,7 @@ pub(crate) struct Import {
 const LIST: &str = "Example:
   hafan-keys list --vault ./vault --as officer-1
 
-Reports with a flag come first (danger, child, last-7-days, still-happening, police-suspect, others-at-risk), then those that cannot be opened, then the newest. That the list was made is written to the access record first. The columns: reference, week of the key, route, language (en or cy), new or read, number of files, flags.
+Reports with a flag come first (danger, child, last-7-days, still-happening, police-suspect, others-at-risk), then those that cannot be opened, then the newest. What was added to a report stands behind it, and a report is as urgent as what was added to it. That the list was made is written to the access record first. The columns: reference, week of the key, route, language (en or cy), new or read, number of files, flags.
 A week whose key is missing is named, and every other report is shown.";
 
 #[derive(Args)]
@@ -232,21 +232,30 @@ impl Why {
 #[derive(Args)]
 pub(crate) struct Headings {
     /// The language of headings and marks, English or Welsh.
-    #[arg(long = "headings", value_name = "LANGUAGE", value_enum, default_value_t = HeadingLanguage::En)]
-    language: HeadingLanguage,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum HeadingLanguage {
-    En,
-    Cy,
+    #[arg(long = "headings", value_name = "LANGUAGE", value_enum, default_value_t = EnOrCy::En)]
+    language: EnOrCy,
 }
 
 impl Headings {
     pub(crate) const fn language(&self) -> Language {
-        match self.language {
-            HeadingLanguage::En => Language::English,
-            HeadingLanguage::Cy => Language::Welsh,
+        self.language.language()
+    }
+}
+
+/// A language, as it is named on the line.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum EnOrCy {
+    /// English.
+    En,
+    /// Welsh.
+    Cy,
+}
+
+impl EnOrCy {
+    pub(crate) const fn language(self) -> Language {
+        match self {
+            Self::En => Language::English,
+            Self::Cy => Language::Welsh,
         }
     }
 }

@@ -20,7 +20,7 @@ use hafan_tlog::{Checkpoint, Hash, leaf_hash, proof};
 
 use crate::access::{self, TOOL};
 use crate::cli::export::Export;
-use crate::failure::{Failure, Kind, counted, print, say};
+use crate::failure::{COLUMNS, Failure, Kind, counted, print, say};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
 use crate::passphrase::Passphrases;
@@ -117,9 +117,7 @@ fn check_out(out: &Path, vault: &Vault) -> Result<(), Failure> {
             "make it, or connect the medium that it is on; then run the same command again",
         );
     };
-    let own = vault.path("");
-    let own = own.canonicalize().map_err(|e| Failure::read(&own, e))?;
-    if out.file_name().is_none() || parent.starts_with(own) {
+    if out.file_name().is_none() || vault.holds(&parent)? {
         return refused(
             format!(
                 "{} is in the vault, or is no name of a folder",
@@ -234,7 +232,7 @@ fn tell(args: &Export, package: &Package<'_>, reference: &str) -> Result<ExitCod
         let files: Vec<&str> = names.chain([ENTRY]).collect();
         let json = serde_json::json!({
             "reference": reference,
-            "out": args.out,
+            "out": args.out.display().to_string(),
             "manifest": package.manifest.to_string(),
             "files": files,
         });
@@ -260,11 +258,11 @@ fn tell(args: &Export, package: &Package<'_>, reference: &str) -> Result<ExitCod
             .map(|concern| concern_words(*concern, Language::English))
             .collect();
         let line = format!("{}: {}", file.path, words.join("; "));
-        told.push_str(&text::paragraph(&line, 2, 80));
+        told.push_str(&text::paragraph(&line, 2, COLUMNS));
     }
     print(&told)?;
     let care = "This folder holds the report in the clear. Move it to where evidence is kept; deleting it here does not wipe the \
                 disk.";
-    say(text::paragraph(care, 0, 80).trim_end());
+    say(text::paragraph(care, 0, COLUMNS).trim_end());
     Ok(ExitCode::SUCCESS)
 }

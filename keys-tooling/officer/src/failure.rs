@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use hafan_export::text;
 
 /// What the narrowest usual terminal shows.
-const COLUMNS: usize = 80;
+pub(crate) const COLUMNS: usize = 80;
 
 /// The kind of a failure: the exit codes of docs/ARCHITECTURE.md section 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

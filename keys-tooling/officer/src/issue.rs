@@ -51,9 +51,6 @@ pub(crate) fn run(args: &Issue) -> Result<ExitCode, Failure> {
         None
     };
     let next = publish(&vault, &root, &keys, contents, &args.signing.out)?;
-    if reply_key.is_some() {
-        replies::key::destroy_older(&vault, before)?;
-    }
     let mut text = summary(next.contents(), &args.signing.out);
     if let (Some(name), Some(path)) = (courier, &args.add_courier) {
         text.push_str(&format!(
@@ -139,7 +136,8 @@ pub(crate) fn unlock_root(
     Ok(root)
 }
 
-/// Signs the next directory, records it, puts it into the vault, and only then gives it out.
+/// Signs the next directory, records it, puts it into the vault, and only then gives it out. From then on the keys for answers
+/// that it names behind the newest are not needed, and are destroyed whether or not it could be given out.
 pub(crate) fn publish(
     vault: &Vault,
     root: &Signer,
@@ -168,7 +166,7 @@ pub(crate) fn publish(
     // The keys are in the vault already: now it names them, and only then is the directory given out.
     let path = vault.path(DIRECTORY);
     files::replace(&path, &note, Access::Owner).map_err(|e| Failure::write(&path, e))?;
-    give_out(out, &note, Access::Everyone).map_err(|e| {
+    let given = give_out(out, &note, Access::Everyone).map_err(|e| {
         Failure::new(
             Kind::Unreadable,
             format!(
@@ -181,7 +179,9 @@ pub(crate) fn publish(
             ),
         )
         .because(e)
-    })?;
+    });
+    let destroyed = replies::key::destroy_older(vault, next.contents());
+    given.and(destroyed)?;
     Ok(next)
 }
 
@@ -258,10 +258,7 @@ fn names(contents: &Contents) -> String {
 }
 
 fn add_courier(path: &Path, contents: &mut Contents) -> Result<String, Failure> {
-    let numbers = contents.couriers.iter().filter_map(|courier| {
-        let number = courier.name().rsplit('-').next()?;
-        number.parse::<u16>().ok()
-    });
+    let numbers = contents.couriers.iter().filter_map(keys::number);
     let name = format!("courier-{}", numbers.max().unwrap_or(0).saturating_add(1));
     let (signer, line) = keys::new_signer(&format!("hafan/{}/{name}", contents.force))?;
     give_out(path, line.as_bytes(), Access::Owner).map_err(|e| Failure::write(path, e))?;

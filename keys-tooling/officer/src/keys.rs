@@ -51,6 +51,11 @@ pub(crate) fn parse_signer(line: &str) -> Option<Signer> {
     (*kind == 1 && signer.verifier().id().to_string() == id).then_some(signer)
 }
 
+/// N of the key name `hafan/{force}/replies-N` or `hafan/{force}/courier-N`.
+pub(crate) fn number(key: &Verifier) -> Option<u16> {
+    key.name().rsplit('-').next()?.parse().ok()
+}
+
 /// A new hybrid identity and its recipient as the directory writes it.
 pub(crate) fn new_identity() -> Result<(Identity, Recipient), Failure> {
     let identity = Identity::generate(&mut OsRng);

@@ -3,8 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use hafan_export::words::urgency;
 use hafan_record::Event;
@@ -12,7 +10,7 @@ use hafan_report::{Language, Route};
 
 use crate::access;
 use crate::cli::List;
-use crate::failure::{Failure, counted, print};
+use crate::failure::{COLUMNS, Failure, counted, print};
 use crate::keyring::{Keyring, Opened, missing_weeks};
 use crate::passphrase::Passphrases;
 use crate::reference::Reference;
@@ -28,12 +26,6 @@ const REFERENCE_INDENT: usize = 16;
 
 /// More of a report's flags than is known is cut.
 const FLAGS_COLUMNS_MAX: usize = 240;
-
-/// A row without a long flag is this wide at most.
-const COLUMNS: usize = 80;
-
-/// Below this many reports a thread costs more than it brings.
-const REPORTS_A_THREAD: usize = 8;
 
 /// What the list says of one report.
 pub(crate) struct Row {
@@ -84,7 +76,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
 }
 
 /// Writes down that every report is opened for its line, and only then opens each, in memory: the most urgent flag
-/// first, then what cannot be opened, then the newest.
+/// first, then what cannot be opened, then the newest; an addition stands behind its report, which is as urgent as it.
 pub(crate) fn rows(vault: &Vault, keys: &Keyring, held: &[Held]) -> Result<Vec<Row>, Failure> {
     let state = State::open(vault)?;
     if !held.is_empty() {
@@ -95,10 +87,12 @@ pub(crate) fn rows(vault: &Vault, keys: &Keyring, held: &[Held]) -> Result<Vec<R
         access::note(vault, keys.signer(), event)?;
     }
     let references: Vec<Reference> = held.iter().map(Held::reference).collect();
-    let mut rows: Vec<Row> = contents(keys, held)
+    let contents = keys.open_each(held, |opened| opened.map(|opened| Content::of(&opened)));
+    let mut rows: Vec<Row> = contents
         .into_iter()
         .zip(held)
-        .map(|((at, content), held)| Row {
+        .enumerate()
+        .map(|(at, (content, held))| Row {
             held: at,
             reference: held.reference().among(references.iter()).to_string(),
             year: held.year,
@@ -153,24 +147,6 @@ fn order(rows: &mut [Row]) {
             row.index,
         )
     });
-}
-
-/// Opens each report on as many threads as there are cores, and lets go of it; in the order of `held`, numbered.
-fn contents(keys: &Keyring, held: &[Held]) -> BTreeMap<usize, Result<Content, String>> {
-    let next = AtomicUsize::new(0);
-    let contents = Mutex::new(BTreeMap::new());
-    hafan_open::share(held.len().div_ceil(REPORTS_A_THREAD), || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(held) = held.get(at) else { return };
-            let content = keys.open(held).map(|opened| Content::of(&opened));
-            let mut contents = contents.lock().unwrap_or_else(PoisonError::into_inner);
-            contents.insert(at, content);
-        }
-    });
-    contents
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many leaves the imports named as not whole; a page of answers that is not ours is no report.

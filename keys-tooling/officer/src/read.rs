@@ -29,14 +29,8 @@ pub(crate) fn run(args: &Read) -> Result<ExitCode, Failure> {
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
     let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
     let opened = open(&vault, &keys, held, &reference.to_string(), reason)?;
-    // That a report cannot be marked keeps nobody from reading it.
-    if let Err(why) = mark_read(&vault, held) {
-        say(&format!("note: this report stays marked as new: {why}"));
-    }
-    if let Err(why) = tell_read(&vault, &keys, held, &opened) {
-        say(&format!(
-            "note: the person is not told that this was read. Read it again to tell them: {why}"
-        ));
+    for note in remember(&vault, &keys, held, &opened, &reference.to_string()) {
+        say(&format!("note: {note}"));
     }
     if args.json {
         let json = opened.report.encode();
@@ -73,6 +67,25 @@ pub(crate) fn open(
             "try another officer's key; if none opens it, keep the vault as it is and tell the auditors",
         )
     })
+}
+
+/// Marks a report as read and has its writer told so. What of that could not be done is given in words: it keeps nobody from
+/// reading.
+pub(crate) fn remember(
+    vault: &Vault,
+    keys: &Keyring,
+    held: &Held,
+    opened: &Opened,
+    reference: &str,
+) -> Vec<String> {
+    let marked = mark_read(vault, held)
+        .map_err(|why| format!("the report {reference} stays marked as new: {why}"));
+    let told = tell_read(vault, keys, held, opened).map_err(|why| {
+        format!(
+            "the person who sent {reference} is not told that it was read. Read it again to tell them: {why}"
+        )
+    });
+    [marked, told].into_iter().filter_map(Result::err).collect()
 }
 
 /// Remembers for the list that a report was read.

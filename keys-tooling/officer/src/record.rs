@@ -11,16 +11,13 @@ use serde_json::json;
 
 use crate::access;
 use crate::cli::record::{Export, Record, Verify};
-use crate::failure::{Failure, Kind, counted, print};
+use crate::failure::{COLUMNS, Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::reference::Reference;
 use crate::state::State;
 use crate::vault::{SMALL_SIZE_BYTES_MAX, Vault};
 use crate::words::Fingerprint;
 use hafan_export::text;
-
-/// What the narrowest usual terminal shows.
-const COLUMNS: usize = 80;
 
 const LIMIT: &str = "A vault that was put back whole to an earlier day looks whole. Compare the head with those that were \
      written down or exported earlier (--against FILE).";

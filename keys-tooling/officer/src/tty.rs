@@ -6,11 +6,8 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
-use crate::failure::{Failure, Kind, print, say};
+use crate::failure::{COLUMNS, Failure, Kind, print, say};
 use hafan_export::text;
-
-/// What the narrowest usual terminal shows.
-const COLUMNS: usize = 80;
 
 /// The longest answer in bytes.
 const ANSWER_SIZE_BYTES_MAX: u64 = 1024;

@@ -154,6 +154,13 @@ impl Vault {
         self.dir.join(part)
     }
 
+    /// Whether a folder, whose path is the true one, is the vault or lies in it.
+    pub(crate) fn holds(&self, folder: &Path) -> Result<bool, Failure> {
+        let own = self.dir.canonicalize();
+        let own = own.map_err(|e| Failure::read(&self.dir, e))?;
+        Ok(folder.starts_with(own))
+    }
+
     /// The newest directory that was issued from this vault.
     pub(crate) fn directory(&self) -> Result<Directory, Failure> {
         Ok(self.directory_note()?.0)

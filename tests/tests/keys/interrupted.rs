@@ -26,11 +26,13 @@ pub(crate) fn without_terminal(office: &Office, args: &[&str]) -> Command {
     command
 }
 
-/// Two officers, three weeks, a report with a contact that officer-1 asks for, and one with a way back and an addition.
+/// Two officers, three weeks, a report with a contact that officer-1 asks for, one with a way back and an addition, and one that
+/// only seems to have a way back.
 fn office() -> (Office, Vec<Identity>) {
     let office = Office::new(2, 2);
-    let [words, adds] = [Way::Words(1), Way::Adds(1)].map(|way| Told { way, ..PLAIN });
-    let told = [with_contact("Ffugenw"), words, adds];
+    let ways = [Way::Words(1), Way::Adds(1), Way::NoKey];
+    let [words, adds, no_key] = ways.map(|way| Told { way, ..PLAIN });
+    let told = [with_contact("Ffugenw"), words, adds, no_key];
     let h = office.bring(&told).remove(0);
     office.ok(&add("officer-1", "with-3"));
     request(&office, "officer-1", &h, "q");

@@ -49,6 +49,8 @@ pub(crate) enum Way {
     Words(u8),
     /// Those of person N: an addition to their first report.
     Adds(u8),
+    /// Nobody's: what stands in the place of a mailbox looks like one and is no key.
+    NoKey,
 }
 
 impl Way {
@@ -72,6 +74,12 @@ impl Way {
                 "self".into(),
                 null.clone(),
                 "AAAAAAAAAAAAAAAAAAAAAA".into(),
+                null,
+            ],
+            Self::NoKey => [
+                "self".into(),
+                format!("age1pq1{}", "q".repeat(1952)).into(),
+                own().into(),
                 null,
             ],
             Self::Words(person) => [
@@ -272,8 +280,16 @@ impl Office {
         open_officer(&locked, &name)
     }
 
-    /// The names of the access record's events, in order, but for those of imports.
+    /// The names of the access record's events, in order, but for those of imports and of looking for a way back.
     pub(crate) fn recorded(&self) -> Vec<String> {
+        let mut events = self.events();
+        let left_out = ["imported", "collected"];
+        events.retain(|event| !left_out.contains(&event.as_str()));
+        events
+    }
+
+    /// The names of the access record's events, in order.
+    pub(crate) fn events(&self) -> Vec<String> {
         let lines = String::from_utf8(self.read("vault/access/entries")).unwrap();
         let event = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -284,11 +300,7 @@ impl Office {
                 .unwrap()
                 .to_owned()
         };
-        let events = lines.lines().map(event);
-        let of_imports = ["imported", "collected"];
-        events
-            .filter(|event| !of_imports.contains(&event.as_str()))
-            .collect()
+        lines.lines().map(event).collect()
     }
 }
 

@@ -279,20 +279,7 @@ fn a_kill_at_each_step_leaves_a_record_that_is_whole_and_goes_on() {
     for call in ["fsync", "rename", "unlink", "ftruncate", "flock", "mkdir"] {
         for number in 1.. {
             let out = format!("out-{call}-{number}");
-            let inject = format!("inject={call}:signal=KILL:when={number}");
-            let mut traced = Command::new("strace");
-            traced
-                .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
-                .arg(&office.program)
-                .args(ask(&h, &out))
-                .current_dir(office.path("."));
-            let ended = traced.output().unwrap();
-            let is_killed = ended.status.signal() == Some(9) || ended.status.code() == Some(137);
-            assert!(
-                is_killed || ended.status.success(),
-                "{call} {number}: {}",
-                said(&ended)
-            );
+            let is_killed = killed_at(&office, &ask(&h, &out), call, number);
             let json = verified(&office);
             assert_eq!(json["whole"], true, "{call} {number}: {json}");
             let entries = json["entries"].as_array().unwrap().len();
@@ -318,6 +305,25 @@ fn a_kill_at_each_step_leaves_a_record_that_is_whole_and_goes_on() {
         }
     }
     assert!(kills >= 8, "{kills} kills only");
+}
+
+/// Kills the program at the call of this name and number; says whether it came so far.
+pub(crate) fn killed_at(office: &Office, args: &[&str], call: &str, number: u32) -> bool {
+    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let mut traced = Command::new("strace");
+    traced
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
+        .arg(&office.program)
+        .args(args)
+        .current_dir(office.path("."));
+    let ended = traced.output().unwrap();
+    let is_killed = ended.status.signal() == Some(9) || ended.status.code() == Some(137);
+    assert!(
+        is_killed || ended.status.success(),
+        "{call} {number}: {}",
+        said(&ended)
+    );
+    is_killed
 }
 
 fn is_request(path: &Path) -> bool {

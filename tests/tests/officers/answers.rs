@@ -4,14 +4,12 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use hafan_directory::{Contents, Directory};
 use hafan_envelope::reply::Page;
 use hafan_open::reply::open_record;
 use hafan_report::{Message, MessageState};
-use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::office::{Office, PLAIN, Told, Way, by, parse_signer, passphrase, read, said, walk};
+use crate::office::{Office, PLAIN, Told, Way, by, read, said, walk};
 
 const ANSWER: &str = "Diolch i chi am ddweud wrthym.\nGallwn ni siarad pan fyddwch chi'n barod.";
 
@@ -39,8 +37,8 @@ pub(crate) fn office() -> Office {
 }
 
 pub(crate) fn reply<'a>(officer: &'a str, report: &'a str, file: &'a str) -> Vec<&'a str> {
-    let verb = ["reply", report, "--language", "cy", "--text-file", file];
-    by(officer, &verb)
+    let text = ["--language", "cy", "--text-file", file, "--yes"];
+    by(officer, &[["reply", report].as_slice(), &text].concat())
 }
 
 pub(crate) const EXPORT: [&str; 4] = ["replies", "export", "--to", "stick"];
@@ -131,15 +129,27 @@ fn each_person_is_told_what_became_of_their_report_and_nobody_else() {
 }
 
 #[test]
-fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_before_anything_is_recorded() {
+fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_and_no_answer_is_recorded() {
     let office = office();
-    let hs = office.bring(&[PLAIN, from(1)]);
-    let recorded = office.recorded();
+    let no_key = Told {
+        way: Way::NoKey,
+        ..PLAIN
+    };
+    let hs = office.bring(&[PLAIN, from(1), no_key]);
+    assert_eq!(office.events(), ["imported", "collected"]);
+    // That it is opened to see whether there is a way back is recorded, and no more.
     office.fails(
         &reply("officer-1", &hs[0], "answer.txt"),
         1,
-        "cannot be reached this way",
+        "it was sent without words",
     );
+    office.fails(
+        &reply("officer-1", &hs[2], "answer.txt"),
+        1,
+        "in the place of a mailbox is none",
+    );
+    let opened = ["imported", "collected", "collected", "collected"];
+    assert_eq!(office.events(), opened);
     for (text, wanted) in [
         ("", "the text is empty"),
         ("\n \n", "the text is empty"),
@@ -165,21 +175,35 @@ fn who_cannot_be_reached_and_what_cannot_be_sent_is_said_before_anything_is_reco
         1,
         "no report in this vault",
     );
+    assert_eq!(office.events(), opened);
     // By how much it is too long is right to the byte.
     office.write("long.txt", "a".repeat(3000).as_bytes());
     let output = office.run(&reply("officer-1", &hs[1], "long.txt"));
     let told = said(&output);
     let over = told.split("the message is ").nth(1).unwrap();
     let over: usize = over.split(' ').next().unwrap().parse().unwrap();
-    assert!(told.contains("nothing was recorded"), "{told}");
-    assert_eq!(office.recorded(), recorded);
+    assert!(told.contains("no answer was recorded"), "{told}");
+    assert_eq!(office.events()[4..], ["collected"]);
     office.write("long.txt", "a".repeat(3000 - over + 1).as_bytes());
     office.fails(
         &reply("officer-1", &hs[1], "long.txt"),
         2,
         "is 1 bytes too long",
     );
-    office.write("long.txt", "a".repeat(3000 - over).as_bytes());
+    // The advice counts as the message does.
+    let fits = "a".repeat(3000 - over);
+    for (character, bytes) in [
+        ("é", 2),
+        ("\n", 2),
+        ("\"", 2),
+        ("\u{2019}", 3),
+        ("\u{2013}", 3),
+    ] {
+        office.write("long.txt", format!("{character}{fits}").as_bytes());
+        let wanted = format!("is {bytes} bytes too long");
+        office.fails(&reply("officer-1", &hs[1], "long.txt"), 2, &wanted);
+    }
+    office.write("long.txt", fits.as_bytes());
     office.ok(&reply("officer-1", &hs[1], "long.txt"));
     // A character that could deceive is shown for what it is.
     office.write("answer.txt", "a\u{202e}b".as_bytes());
@@ -208,144 +232,6 @@ fn a_text_may_be_piped_in_and_loses_only_the_line_ends_behind_it() {
     office.ok(&by("officer-1", &EXPORT));
     let found = found(&office, &pages(&office), 1);
     assert_eq!(found[1].2, "Helo.\n\nSut ydych chi?");
-}
-
-#[test]
-fn a_vault_without_a_key_for_answers_works_and_says_how_one_is_made() {
-    let office = office();
-    without_key(&office);
-    let hs = office.load(&[from(1), from(2)], &[]);
-    let told = office.ok(&by("officer-1", &["import", "bundle.tar"]));
-    assert!(
-        told.contains("2 reports") && told.contains("directory issue --new-reply-key"),
-        "{told}"
-    );
-    assert!(office.recorded().is_empty());
-    office.ok(&read("officer-1", &hs[0]));
-    office.fails(
-        &reply("officer-1", &hs[0], "answer.txt"),
-        2,
-        "no key that answers are signed with",
-    );
-    // Each page ends with what the officers saw, signed: without a key there is none.
-    office.fails(
-        &by("officer-1", &EXPORT),
-        2,
-        "no key that answers are signed with",
-    );
-    office.ok(&new_key("next"));
-    // Now both people are told, and the one whose report was read before is told so by the next reading.
-    let told = office.ok(&reply("officer-1", &hs[0], "answer.txt"));
-    assert!(told.contains("as message 2 to them"), "{told}");
-    office.ok(&read("officer-1", &hs[0]));
-    office.ok(&by("officer-1", &EXPORT));
-    let pages = pages(&office);
-    let states = |person| -> Vec<MessageState> {
-        found(&office, &pages, person)
-            .iter()
-            .map(|told| told.1)
-            .collect()
-    };
-    use MessageState::{Collected, Read, Replied};
-    assert_eq!(states(1), [Collected, Replied, Read]);
-    assert_eq!(states(2), [Collected]);
-}
-
-fn new_key(out: &str) -> Vec<&str> {
-    let issue = ["directory", "issue", "--new-reply-key"];
-    let root = ["--root", "keys/root/root.age", "--out", out];
-    by("officer-1", &[issue.as_slice(), &root].concat())
-}
-
-/// As a vault was before there were answers: no key, and a directory that names none.
-fn without_key(office: &Office) {
-    let contents = Contents {
-        replies: Vec::new(),
-        ..office.directory()
-    };
-    let locked = office.read("keys/root/root.age");
-    let secret = hafan_open::unlock(&locked, &SecretString::from(passphrase("root"))).unwrap();
-    let root = parse_signer(std::str::from_utf8(&secret).unwrap().trim_end());
-    let note = Directory::new(contents).unwrap().sign(&root);
-    office.write("vault/directory", &note.unwrap());
-    fs::remove_dir_all(office.path("vault/replies")).unwrap();
-}
-
-#[test]
-fn keys_for_answers_follow_one_another_and_older_ones_stay_named() {
-    let office = office();
-    let h = office.bring(&[from(1)]).remove(0);
-    let names = || -> Vec<String> {
-        let replies = office.directory().replies;
-        replies.iter().map(|key| key.name().to_owned()).collect()
-    };
-    assert_eq!(names(), ["hafan/btp/replies-1"]);
-    for number in 2..=9 {
-        let out = format!("next-{number}");
-        let told = office.ok(&new_key(&out));
-        assert!(
-            told.contains(&format!("Answers are signed by replies-{number}")),
-            "{told}"
-        );
-        assert_eq!(names()[0], format!("hafan/btp/replies-{number}"));
-    }
-    assert_eq!(names().len(), 8);
-    assert_eq!(names()[7], "hafan/btp/replies-2");
-    let secrets: Vec<_> = walk(&office.path("vault/replies"))
-        .into_iter()
-        .filter(|path| path.to_str().unwrap().contains("replies-"))
-        .collect();
-    assert_eq!(secrets, [office.path("vault/replies/replies-9.age")]);
-    office.ok(&reply("officer-1", &h, "answer.txt"));
-    office.ok(&by("officer-1", &EXPORT));
-    let newest = office.directory().replies[..1].to_vec();
-    let page = pages(&office).remove(0);
-    let mailbox = Way::mailbox(1);
-    let thread = Way::thread(1).parse().ok().unwrap();
-    let page = Page::parse(&page).unwrap();
-    let by_newest = page.records().filter(|record| {
-        let opened = open_record(record, &mailbox).ok().flatten();
-        opened.is_some_and(|padded| Message::open(&padded, &newest, "btp", &thread).is_ok())
-    });
-    assert_eq!(by_newest.count(), 1);
-}
-
-#[test]
-fn officers_who_come_and_go_take_the_answers_along_and_leave_them() {
-    let office = office();
-    let h = office.bring(&[from(1)]).remove(0);
-    office.ok(&reply("officer-2", &h, "answer.txt"));
-    let root = ["--root", "keys/root/root.age"];
-    let add = ["officers", "add", "--out", "with-3"];
-    let told = office.ok(&by("officer-1", &[add.as_slice(), &root].concat()));
-    assert!(told.contains("wrapped anew: the key for answers"), "{told}");
-    let (leaver, _) = office.officer(2);
-    let remove = [
-        "officers",
-        "remove",
-        "officer-2",
-        "--yes",
-        "--out",
-        "without-2",
-    ];
-    let told = office.ok(&by("officer-1", &[remove.as_slice(), &root].concat()));
-    assert!(told.contains("--new-reply-key"), "{told}");
-    for file in walk(&office.path("vault/replies")) {
-        let bytes = fs::read(&file).unwrap();
-        assert!(
-            hafan_open::open_bytes(&bytes, &[&leaver]).is_err(),
-            "{}",
-            file.display()
-        );
-    }
-    let told = office.ok(&reply("officer-3", &h, "answer.txt"));
-    assert!(told.contains("as message 3 to them"), "{told}");
-    let thread = office.ok(&by("officer-3", &["thread", &h, "--reason", "review"]));
-    assert!(
-        thread.contains("officer-2; in the outbox") && thread.contains("officer-3; in the outbox"),
-        "{thread}"
-    );
-    assert_eq!(thread.matches("Diolch i chi am ddweud").count(), 2);
 }
 
 #[test]
@@ -426,11 +312,58 @@ fn a_report_that_does_not_open_fails_no_import_and_is_told_when_it_opens() {
         "does not open",
     );
     fs::rename(office.path("away"), office.path(&key)).unwrap();
-    office.bring(&[PLAIN]);
+    // The answer itself looks at it again: the person is told that it was collected, and then answered.
+    office.ok(&reply("officer-1", &hs[0], "answer.txt"));
     office.ok(&by("officer-1", &EXPORT));
     let pages = pages(&office);
-    assert_eq!(found(&office, &pages, 1).len(), 1);
+    use MessageState::{Collected, Replied};
+    assert_eq!(
+        found(&office, &pages, 1),
+        [
+            (1, Collected, hs[0].clone()),
+            (2, Replied, ANSWER.to_owned())
+        ]
+    );
     assert_eq!(found(&office, &pages, 2).len(), 1);
+}
+
+#[test]
+fn nothing_is_sent_before_yes_is_typed_unless_it_is_given() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    let mut args = reply("officer-1", &h, "answer.txt");
+    args.retain(|arg| *arg != "--yes");
+    // In a session of its own there is no terminal to ask on.
+    let mut asked = Command::new("setsid");
+    asked.arg("--wait").arg(&office.program).args(args);
+    asked.current_dir(office.path(".")).stdin(Stdio::null());
+    let output = asked.output().unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("give --yes"), "{told}");
+    assert_eq!(office.recorded(), [""; 0]);
+}
+
+/// Whoever can write to the vault can seal another ledger to the officers: it must not say where their words go.
+#[test]
+fn the_ledger_does_not_say_where_words_go_and_is_not_begun_anew_when_it_is_lost() {
+    let office = office();
+    let h = office.bring(&[from(1)]).remove(0);
+    office.ok(&reply("officer-1", &h, "answer.txt"));
+    let ledger = office.path("vault/replies/ledger.age");
+    let (officer, _) = office.officer(1);
+    let json = hafan_open::open_bytes(&fs::read(&ledger).unwrap(), &[&officer]).unwrap();
+    let json = String::from_utf8(json.to_vec()).unwrap();
+    assert!(json.contains(&Way::thread(1)) && !json.contains("age1"));
+    fs::remove_file(&ledger).unwrap();
+    for verb in [
+        reply("officer-1", &h, "answer.txt"),
+        by("officer-1", &EXPORT),
+    ] {
+        office.fails(&verb, 1, "ledger.age is not as hafan-keys wrote it");
+    }
+    let told = office.ok(&read("officer-1", &h));
+    assert!(told.contains("is not told that it was read"), "{told}");
 }
 
 #[test]
@@ -440,11 +373,14 @@ fn the_words_of_an_answer_go_with_the_key_of_their_week() {
     office.ok(&reply("officer-1", &h, "answer.txt"));
     let week = office.directory().intake[0].id.clone();
     office.ok(&by("officer-1", &["retire", &week, "--yes"]));
+    let events = office.events();
     office.fails(
         &reply("officer-1", &h, "answer.txt"),
         1,
-        "no copy of the answer could be kept",
+        "a report of it can be answered no more",
     );
+    // No answer is recorded that could not be sent.
+    assert_eq!(office.events()[events.len()..], ["collected"]);
     office.fails(
         &by("officer-1", &["thread", &h, "--reason", "review"]),
         1,

@@ -5,6 +5,7 @@
 mod office;
 
 mod access;
+mod answer_keys;
 mod answers;
 mod export;
 mod hostile_bundles;

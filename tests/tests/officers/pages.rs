@@ -2,13 +2,17 @@
 //!
 //! Needs root, `mount`, `umount` and `strace`.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
+use hafan_report::MessageState;
 use serde_json::Value;
 
+use crate::access::killed_at;
 use crate::answers::{EXPORT, found, from, office, pages, reply};
 use crate::office::{Office, PLAIN, by, said, walk};
 use crate::small_disk::Small;
@@ -100,21 +104,12 @@ fn an_export_that_was_cut_gives_out_the_same_pages_and_no_number_twice() {
 fn a_kill_at_each_step_loses_and_repeats_nothing() {
     let office = office();
     let h = office.bring(&[from(1)]).remove(0);
-    let copy = |from: &str, to: &str| {
-        drop(fs::remove_dir_all(office.path(to)));
-        let copied = Command::new("cp")
-            .arg("-a")
-            .args([office.path(from), office.path(to)])
-            .status();
-        assert!(copied.unwrap().success());
-    };
-    copy("vault", "first");
+    copy(&office, "vault", "first");
     let mut kills = 0;
     for (call, step) in [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)] {
         for number in (1..).step_by(step) {
-            copy("first", "vault");
-            drop(fs::remove_dir_all(office.path("stick")));
-            fs::create_dir(office.path("stick")).unwrap();
+            copy(&office, "first", "vault");
+            empty_stick(&office);
             let mut killed =
                 killed_at(&office, &reply("officer-1", &h, "answer.txt"), call, number);
             if killed {
@@ -143,22 +138,67 @@ fn a_kill_at_each_step_loses_and_repeats_nothing() {
     assert!(kills >= 12, "{kills} kills only");
 }
 
-fn killed_at(office: &Office, args: &[&str], call: &str, number: u32) -> bool {
-    let inject = format!("inject={call}:signal=KILL:when={number}");
-    let mut traced = Command::new("strace");
-    traced
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
-        .arg(&office.program)
-        .args(args)
-        .current_dir(office.path("."));
-    let ended = traced.output().unwrap();
-    let is_killed = ended.status.signal() == Some(9) || ended.status.code() == Some(137);
-    assert!(
-        is_killed || ended.status.success(),
-        "{call} {number}: {}",
-        said(&ended)
-    );
-    is_killed
+/// The same of the import that tells people that their report was collected: each is told so exactly once.
+#[test]
+fn a_kill_at_each_step_of_an_import_tells_each_person_once() {
+    let office = office();
+    let h = office.load(&[from(1)], &[]).remove(0);
+    copy(&office, "vault", "first");
+    let mut kills = 0;
+    for (call, step) in [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)] {
+        for number in (1..).step_by(step) {
+            copy(&office, "first", "vault");
+            empty_stick(&office);
+            let import = by("officer-1", &["import", "bundle.tar"]);
+            let killed = killed_at(&office, &import, call, number);
+            office.ok(&import);
+            office.ok(&by("officer-1", &EXPORT));
+            let told = found(&office, &pages(&office), 1);
+            let wanted = [(1, MessageState::Collected, h.clone())];
+            assert_eq!(told, wanted, "{call} {number}");
+            office.ok(&["record", "verify", "--vault", "vault"]);
+            if !killed {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills >= 12, "{kills} kills only");
+}
+
+fn copy(office: &Office, from: &str, to: &str) {
+    drop(fs::remove_dir_all(office.path(to)));
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([office.path(from), office.path(to)])
+        .status();
+    assert!(copied.unwrap().success());
+}
+
+fn empty_stick(office: &Office) {
+    drop(fs::remove_dir_all(office.path("stick")));
+    fs::create_dir(office.path("stick")).unwrap();
+}
+
+/// A folder's name need not be UTF-8: what is given out is named all the same.
+#[test]
+fn a_stick_of_any_name_is_written_to_and_named() {
+    let office = office();
+    let h = office.bring(&[PLAIN]).remove(0);
+    let stick = Path::new(OsStr::from_bytes(b"st\xffick"));
+    fs::create_dir(office.path(".").join(stick)).unwrap();
+    let to = |verb: &[&str], flag: &str, out: &Path| -> Value {
+        let mut command = office.command(&by("officer-1", verb));
+        let output = command.arg("--json").arg(flag).arg(out).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let json = to(&["replies", "export"], "--to", stick);
+    let file = json["pages"][0]["file"].as_str().unwrap();
+    assert!(file.starts_with("st\u{fffd}ick/replies-"), "{file}");
+    let verb = ["export", &h, "--reason", "disclosure"];
+    let json = to(&verb, "--out", &stick.join("package"));
+    assert_eq!(json["out"], "st\u{fffd}ick/package");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::os::fd::AsFd as _;
 use rustix::fs::FlockOperation;
 use rustix::process::Signal;
 
-use crate::office::{Office, PLAIN, Told, by, passphrase, walk};
+use crate::office::{Office, PLAIN, Told, Way, by, passphrase, walk};
 use crate::terminal::Terminal;
 
 /// Of the report that is urgent; it tries to steer the terminal.
@@ -129,6 +129,25 @@ fn what_cannot_be_recorded_is_not_opened_and_the_screen_says_so() {
     assert!(!String::from_utf8_lossy(&terminal.written).contains("geiriau"));
     open(&mut terminal);
     assert_eq!(office.recorded(), ["listed", "opened"]);
+}
+
+#[test]
+fn what_of_a_reading_could_not_be_remembered_is_said_with_its_reason() {
+    let office = Office::new(2, 2);
+    office.bring(&[Told {
+        way: Way::Words(1),
+        ..PLAIN
+    }]);
+    fs::remove_file(office.path("vault/replies/replies-1.age")).unwrap();
+    let mut terminal = reader(&office, 24, 80);
+    terminal.press("\r\r\r");
+    let said = terminal.until("vault/replies/replies-1.age");
+    assert!(
+        said.contains("is not told") && !said.contains("Can be answered"),
+        "{said}"
+    );
+    terminal.press("\r");
+    terminal.until("Can be answered");
 }
 
 #[test]

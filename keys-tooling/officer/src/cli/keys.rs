@@ -50,7 +50,7 @@ pub(crate) struct Issue {
     /// Make a key for one more courier, and write it to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) add_courier: Option<PathBuf>,
-    /// Make the next key that answers are signed with. Those before stay in the directory, so that older answers can be read.
+    /// Make the next key that answers are signed with. Those before stay in the directory, the newest eight of all, so that older answers can be read.
     #[arg(long)]
     pub(crate) new_reply_key: bool,
     /// Take a courier's key out, such as courier-1.
@@ -77,10 +77,10 @@ impl FromStr for OtherForce {
 
 #[derive(Subcommand)]
 pub(crate) enum Officers {
-    /// Give a new officer a key, wrap every intake key to it too, and sign the directory that names it.
+    /// Give a new officer a key, wrap every intake key, the key for answers and what was answered to it too, and sign the directory that names it.
     #[command(after_help = ADD)]
     Add(Add),
-    /// Take an officer out: no intake key stays wrapped to theirs, and the directory no longer names them.
+    /// Take an officer out: no intake key, key for answers or what was answered stays wrapped to theirs, and the directory no longer names them.
     #[command(after_help = REMOVE)]
     Remove(Remove),
 }
@@ -89,7 +89,7 @@ const ADD: &str = "Example:
   hafan-keys officers add --vault ./vault --as officer-1 \\
       --root ./root/root.age --out ./btp.directory
 
-The new officer types a new passphrase twice. officer-1, who can open the intake keys, wraps them to the new officer as well, and the holder of the root key signs the directory. Numbers of officers who left are not used again.";
+The new officer types a new passphrase twice. officer-1, who can open the intake keys, the key for answers and what was answered, wraps them to the new officer as well, and the holder of the root key signs the directory. Numbers of officers who left are not used again.";
 
 #[derive(Args)]
 pub(crate) struct Add {
@@ -105,7 +105,7 @@ const REMOVE: &str = "Example:
   hafan-keys officers remove officer-2 --vault ./vault --as officer-1 \\
       --root ./root/root.age --out ./btp.directory
 
-Pass on their shares of sealed contacts first (contact reseal): only they can. Says what they may have copied, asks, wraps every intake key anew without them, destroys their key in the vault, and signs the directory. A copy of the vault from before still opens with their key.";
+Pass on their shares of sealed contacts first (contact reseal): only they can. Says what they may have copied, asks, wraps every intake key, the key for answers and what was answered anew without them, destroys their key in the vault, and signs the directory. A copy of the vault from before still opens with their key.";
 
 #[derive(Args)]
 pub(crate) struct Remove {

@@ -2,18 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use hafan_report::Language;
+use clap::{Args, Subcommand};
 
-use super::{Headings, Who, Why};
+use super::{EnOrCy, Headings, Who, Why};
 
 pub(crate) const REPLY: &str = "Example:
   hafan-keys reply 3f2a-91bc-77d0 --language cy --text-file ./answer.txt \\
       --vault ./vault --as officer-1
 
-Shows what is going to be sent and asks. That you answer is written into the access record first, with the digest of the text and none of its words. Then it is sealed to the person, and lies in the outbox until replies export.
+Opens the report to see how its writer is answered, shows what is going to be sent and asks. That you open it and that you answer is written into the access record first, with the digest of the text and none of its words. The answer is sealed to the person, and lies in the outbox until replies export.
 The answer is about this report, or this addition, and goes to the person who has its words. A report that was sent without words cannot be answered in this way.
-The text is UTF-8, at most about 2,000 letters. Whoever finds the words can read it: write nothing that the person would not want found.";
+The text is UTF-8, at most about 2,000 letters. The file with it is in the clear, and no command here destroys it: delete it afterwards, or pipe the text in with --text-file -. Whoever finds the words can read it: write nothing that the person would not want found.";
 
 #[derive(Args)]
 pub(crate) struct Reply {
@@ -22,30 +21,15 @@ pub(crate) struct Reply {
     pub(crate) reference: String,
     /// The language of the text.
     #[arg(long, value_enum)]
-    pub(crate) language: TextLanguage,
+    pub(crate) language: EnOrCy,
     /// A file with the text, or - for what is piped in.
     #[arg(long, value_name = "FILE")]
     pub(crate) text_file: PathBuf,
     #[command(flatten)]
     pub(crate) who: Who,
-}
-
-/// A language that an answer is written in.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum TextLanguage {
-    /// English.
-    En,
-    /// Welsh.
-    Cy,
-}
-
-impl TextLanguage {
-    pub(crate) const fn language(self) -> Language {
-        match self {
-            Self::En => Language::English,
-            Self::Cy => Language::Welsh,
-        }
-    }
+    /// For scripts: do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Subcommand)]

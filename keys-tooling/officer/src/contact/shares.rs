@@ -110,11 +110,7 @@ pub(super) fn keep(
 ) -> Result<(), Failure> {
     let dir = dir(vault, held);
     for folder in [vault.path(CONTACT_SHARES), dir.clone()] {
-        if !folder.is_dir() {
-            files::create_dir(&folder)
-                .and_then(|()| files::sync_dir(files::parent(&folder)))
-                .map_err(|e| Failure::write(&folder, e))?;
-        }
+        files::make_dir(&folder).map_err(|e| Failure::write(&folder, e))?;
     }
     let path = dir.join(format!("{number:02}-officer-{from}-to-officer-{to}.age"));
     files::replace(&path, sealed, Access::Owner).map_err(|e| Failure::write(&path, e))

@@ -18,14 +18,14 @@ use hafan_record::{Event, Hex32};
 
 use crate::access;
 use crate::cli::{Import, Who};
-use crate::failure::{Failure, Kind, print};
+use crate::failure::{Failure, Kind, print, say};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
 use crate::passphrase::Passphrases;
-use crate::replies::{self, Collected, PagesMade};
+use crate::replies::{self, PagesMade};
 use crate::vault::{BUNDLES, Brought, BroughtDrop, BroughtFinding, DROPS, TREE, Vault};
 
-use self::outcome::Outcome;
+use self::outcome::{Collected, Outcome};
 
 pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     let mut officer = Officer {
@@ -33,10 +33,23 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
         passphrases: Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?,
         keys: None,
     };
-    let mut is_whole = true;
+    let (mut is_whole, mut told) = (true, Ok(()));
     for bundle in in_order(&args.bundles) {
-        is_whole &= import(args, &mut officer, bundle)?;
+        // Reports are taken in all the same: why somebody is not told is said at the end.
+        match import(args, &mut officer, bundle) {
+            Ok((is_one_whole, is_told)) => {
+                is_whole &= is_one_whole;
+                told = told.and(is_told);
+            }
+            Err(refused) => {
+                if let Err(why) = told {
+                    say(&why.to_string());
+                }
+                return Err(refused);
+            }
+        }
     }
+    told?;
     Ok(if is_whole {
         ExitCode::SUCCESS
     } else {
@@ -44,7 +57,8 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Who takes the bundles in. Asked for the passphrase when the first one is right and has something new, and not before.
+/// Who takes the bundles in. Asked for the passphrase when one is right and has something new, or when there are reports that
+/// were not looked at yet, and not before.
 struct Officer<'a> {
     who: &'a Who,
     passphrases: Passphrases,
@@ -72,8 +86,12 @@ fn in_order(bundles: &[PathBuf]) -> Vec<&PathBuf> {
     ordered
 }
 
-/// Takes one bundle in; says whether all of it is whole.
-fn import(args: &Import, officer: &mut Officer<'_>, path: &Path) -> Result<bool, Failure> {
+/// Takes one bundle in; says whether all of it is whole, and whether people could be told that their report was collected.
+fn import(
+    args: &Import,
+    officer: &mut Officer<'_>,
+    path: &Path,
+) -> Result<(bool, Result<(), Failure>), Failure> {
     let vault = Vault::open(&args.who.vault)?;
     let _lock = vault.lock()?;
     let file = File::open(path).map_err(|e| Failure::read(path, e))?;
@@ -114,7 +132,7 @@ fn import(args: &Import, officer: &mut Officer<'_>, path: &Path) -> Result<bool,
     }
     outcome.findings.sort_by_key(|finding| finding.index);
     // What was taken in stays so, whatever comes of this.
-    let collected = collect(args, officer);
+    let collected = collect(args, officer, outcome.filled);
     if let Ok(collected) = &collected {
         outcome.collected = *collected;
     }
@@ -123,20 +141,19 @@ fn import(args: &Import, officer: &mut Officer<'_>, path: &Path) -> Result<bool,
     } else {
         outcome.as_text()
     })?;
-    collected?;
-    Ok(outcome.findings.is_empty())
+    Ok((outcome.findings.is_empty(), collected.map(drop)))
 }
 
-/// Looks at what is new for a way back. The vault is locked, and no longer as it was opened.
-fn collect(args: &Import, officer: &mut Officer<'_>) -> Result<Collected, Failure> {
+/// Looks at what is new, or was `filled` in, for a way back. The vault is locked, and no longer as it was opened.
+fn collect(args: &Import, officer: &mut Officer<'_>, filled: u64) -> Result<Collected, Failure> {
     let vault = Vault::open(&args.who.vault)?;
     if vault.directory()?.reply_key().is_none() {
         return Ok(Collected::NoKey);
     }
-    if !replies::is_due(&vault)? {
+    if filled == 0 && !replies::is_due(&vault)? {
         return Ok(Collected::Told(0));
     }
-    replies::collect(&vault, officer.keys(&vault)?)
+    replies::collect(&vault, officer.keys(&vault)?).map(Collected::Told)
 }
 
 /// What the record says of a bundle.

@@ -3,13 +3,19 @@
 use hafan_envelope::bundle::BundleName;
 use hafan_export::text;
 
-use crate::failure::counted;
+use crate::failure::{COLUMNS, counted};
 use crate::reference::Reference;
-use crate::replies::Collected;
 use crate::replies::key::{MAKE_KEY, NO_KEY};
 use crate::vault::{Brought, BroughtFinding};
 
-const COLUMNS: usize = 80;
+/// What came of looking at new reports for a way back.
+#[derive(Clone, Copy)]
+pub(super) enum Collected {
+    /// Nothing: the vault has no key that answers are signed with.
+    NoKey,
+    /// So many people are told that their report was collected.
+    Told(u64),
+}
 
 /// How the vault stands to the leaves of a bundle once it was taken in.
 pub(super) struct Outcome {
@@ -19,7 +25,6 @@ pub(super) struct Outcome {
     pub(super) reports: u64,
     pub(super) pages: u64,
     pub(super) findings: Vec<BroughtFinding>,
-    /// What came of looking at new reports for a way back.
     pub(super) collected: Collected,
 }
 
@@ -157,8 +162,8 @@ fn push_strange(text: &mut String, strange: &[&BroughtFinding]) {
     }
     if !strange.is_empty() {
         text.push_str(
-            "\nNo report is missing for such a page. Unless it was made from another copy of this\n\
-             vault, somebody else gave the server a page in this force's name: tell the operator\n\
+            "\nNo report is missing for such a page. Unless another or an older copy of this vault\n\
+             made it, somebody else gave the server a page in this force's name: tell the operator\n\
              and the auditors today. A browser believes no message that your key did not sign.\n",
         );
     }

@@ -11,7 +11,6 @@ use crate::keyring::Keyring;
 use crate::list::{self, Row};
 use crate::passphrase::Passphrases;
 use crate::read;
-use crate::replies::tell_read;
 use crate::vault::{Held, Vault};
 
 /// The vault and an officer's keys, unlocked.
@@ -23,11 +22,10 @@ pub(super) struct Desk<'a> {
     language: Language,
 }
 
-/// A report that was opened, and what came of remembering it.
+/// A report that was opened, and what of remembering it could not be done, in words.
 pub(super) struct Read {
     pub(super) sheet: Sheet,
-    pub(super) is_marked: bool,
-    pub(super) is_told: bool,
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Desk<'a> {
@@ -56,14 +54,9 @@ impl<'a> Desk<'a> {
         let opened = read::open(self.vault, &self.keys, held, &row.reference, reason)?;
         let adds_to = row.adds_to.as_deref();
         let blocks = read::blocks(&opened, held, &row.reference, adds_to, self.language);
-        let is_marked = read::mark_read(self.vault, held).is_ok();
-        let is_told = tell_read(self.vault, &self.keys, held, &opened).is_ok();
+        let notes = read::remember(self.vault, &self.keys, held, &opened, &row.reference);
         let sheet = Sheet::new(blocks);
-        Ok(Read {
-            sheet,
-            is_marked,
-            is_told,
-        })
+        Ok(Read { sheet, notes })
     }
 }
 

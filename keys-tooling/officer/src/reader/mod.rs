@@ -133,12 +133,8 @@ impl Run<'_> {
         match desk.open(entry, reason) {
             Ok(read) => {
                 self.app.opened(at, read.sheet);
-                if !read.is_marked {
-                    "This report stays marked as new: the vault could not be changed."
-                        .clone_into(&mut self.app.said);
-                } else if !read.is_told {
-                    "The person is not told that this was read: hafan-keys read says why."
-                        .clone_into(&mut self.app.said);
+                if !read.notes.is_empty() {
+                    self.app.tell(read.notes.join("\n\n"));
                 }
             }
             Err(why) => self.app.tell(why.to_string()),

@@ -1,108 +1,72 @@
 //! Telling people that their report was collected, and that it was read.
 //!
-//! A report says only inside whether there is a way back, so each is opened once for that, in memory, when the access record
+//! A report says only inside whether there is a way back, so each is opened for that, in memory, when the access record
 //! says so. Must never keep a word of one.
-
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use hafan_record::{Event, Hex32};
 use hafan_report::MessageState;
 
 use super::key;
-use super::ledger::{Ledger, Way};
+use super::ledger::Ledger;
 use super::looked::Looked;
-use super::outbox::Draft;
+use super::outbox::Unsigned;
+use super::way::Way;
 use crate::access;
 use crate::failure::Failure;
 use crate::keyring::{Keyring, Opened};
 use crate::vault::{Held, Vault};
 
-/// Below this many reports a thread costs more than it brings.
-const REPORTS_A_THREAD: usize = 8;
-
-/// What was found when reports were looked at.
-#[derive(Clone, Copy)]
-pub(crate) enum Collected {
-    /// Nothing: the vault has no key that answers are signed with.
-    NoKey,
-    /// So many people are told that their report was collected.
-    Told(u64),
-}
-
-/// Whether there are reports that were not looked at yet, and a key to answer with: told without any passphrase.
+/// Whether there are reports that were not looked at yet: told without any passphrase.
 pub(crate) fn is_due(vault: &Vault) -> Result<bool, Failure> {
-    if vault.directory()?.reply_key().is_none() {
-        return Ok(false);
-    }
     let looked = Looked::open(vault)?;
     let held = vault.held()?;
     Ok(held.iter().any(|held| !looked.has(&Hex32::from(&held.h))))
 }
 
-/// Looks at every report that was not looked at yet, and queues for each that has a mailbox that it was collected. The vault
-/// is locked and as it is on the disk.
+/// Looks at every report that did not open before, queues for each that has a mailbox that it was collected, and gives how
+/// many people are told so. The vault is locked and as it is on the disk.
 ///
 /// One that does not open is passed over, and tried again with the next that come.
-pub(crate) fn collect(vault: &Vault, keys: &Keyring) -> Result<Collected, Failure> {
+///
+/// # Errors
+/// The vault has no key that answers are signed with.
+pub(crate) fn collect(vault: &Vault, keys: &Keyring) -> Result<u64, Failure> {
     let directory = vault.directory()?;
-    let Some(signer) = key::signer(vault, keys, &directory)? else {
-        return Ok(Collected::NoKey);
-    };
+    let signer = key::must_sign(vault, keys, &directory)?;
     let mut looked = Looked::open(vault)?;
     let mut held = vault.held()?;
-    if held.iter().all(|held| looked.has(&Hex32::from(&held.h))) {
-        return Ok(Collected::Told(0));
-    }
     held.retain(|held| !looked.is_opened(&Hex32::from(&held.h)));
+    if held.is_empty() {
+        return Ok(0);
+    }
     let event = Event::Collected {
         reports: u64::try_from(held.len()).unwrap_or(u64::MAX),
         tree: vault.tree_sha256(),
     };
-    access::note(vault, keys.signer(), event)?;
     let mut ledger = Ledger::open(vault, keys)?;
+    access::note(vault, keys.signer(), event)?;
     let mut told: u64 = 0;
-    for (report, way) in look(keys, &held) {
+    let ways = keys.open_each(&held, |opened| opened.ok().map(|opened| Way::of(&opened)));
+    for (held, way) in held.iter().zip(ways) {
+        let report = Hex32::from(&held.h);
         looked.set(report, way.is_some());
-        let Some(Some(way)) = way else { continue };
-        ledger.add_way(report, way.clone());
-        let draft = Draft {
+        let Some(Ok(way)) = way else { continue };
+        let unsigned = Unsigned {
             report,
             way: &way,
             state: MessageState::Collected,
             words: None,
         };
-        if !ledger.is_told(&report, draft.state) {
-            let signed = draft.sign(vault, &ledger, &signer)?;
-            draft.queue(&signed, vault, keys, &mut ledger)?;
+        if !ledger.is_told(&report, unsigned.state) {
+            let signed = unsigned.sign(vault, keys, &ledger, &signer)?;
+            signed.queue(vault, &mut ledger)?;
             told = told.saturating_add(1);
         }
     }
     // The ledger first: what was looked at and is not in it would never be told.
     ledger.save(vault, &directory)?;
     looked.save(vault)?;
-    Ok(Collected::Told(told))
-}
-
-/// Opens each report on as many threads as there are cores, and lets go of it; in the order of `held`. `None` did not open.
-fn look(keys: &Keyring, held: &[Held]) -> Vec<(Hex32, Option<Option<Way>>)> {
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
-    hafan_open::share(held.len().div_ceil(REPORTS_A_THREAD), || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(held) = held.get(at) else { return };
-            let way = keys.open(held).ok().map(|opened| Way::of(&opened));
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            found.push((at, Hex32::from(&held.h), way));
-        }
-    });
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|(at, _, _)| *at);
-    found
-        .into_iter()
-        .map(|(_, report, way)| (report, way))
-        .collect()
+    Ok(told)
 }
 
 /// Queues, once a report, that it was read. A vault without a key for answers tells nobody anything.
@@ -112,7 +76,7 @@ pub(crate) fn tell_read(
     held: &Held,
     opened: &Opened,
 ) -> Result<(), Failure> {
-    let Some(way) = Way::of(opened) else {
+    let Ok(way) = Way::of(opened) else {
         return Ok(());
     };
     let _lock = vault.lock()?;
@@ -121,17 +85,16 @@ pub(crate) fn tell_read(
         return Ok(());
     };
     let mut ledger = Ledger::open(vault, keys)?;
-    let draft = Draft {
+    let unsigned = Unsigned {
         report: Hex32::from(&held.h),
         way: &way,
         state: MessageState::Read,
         words: None,
     };
-    if ledger.is_told(&draft.report, draft.state) {
+    if ledger.is_told(&unsigned.report, unsigned.state) {
         return Ok(());
     }
-    let signed = draft.sign(vault, &ledger, &signer)?;
-    draft.queue(&signed, vault, keys, &mut ledger)?;
-    ledger.add_way(draft.report, way.clone());
+    let signed = unsigned.sign(vault, keys, &ledger, &signer)?;
+    signed.queue(vault, &mut ledger)?;
     ledger.save(vault, &directory)
 }

@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page, RECORDS};
 use hafan_record::{Event, Hex32};
 use hafan_seal::reply::{Record, pages};
+use jiff::Timestamp;
 
-use super::ledger::{Ledger, Step};
+use super::ledger::{Ledger, Message, Step};
 use super::looked::PagesMade;
 use super::seen::seen;
 use super::{key, outbox};
@@ -20,7 +21,7 @@ use crate::cli::replies::Export;
 use crate::failure::{Failure, Kind, counted, print};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
-use crate::keys::made;
+use crate::keys::{self, made};
 use crate::passphrase::Passphrases;
 use crate::tty::show;
 use crate::vault::{Vault, damaged};
@@ -39,13 +40,14 @@ pub(crate) fn run(args: &Export) -> Result<ExitCode, Failure> {
     outbox::clear(&vault, &ledger)?;
     if ledger.staged.is_empty() {
         let signer = key::must_sign(&vault, &keys, &directory)?;
-        let seen = seen(&vault, &directory, &signer, today())?;
+        let seen = seen(&vault, &directory, &signer, Timestamp::now())?;
         stage(&vault, &mut ledger, &seen)?;
         ledger.save(&vault, &directory)?;
     }
     let is_staged = |step: &Step| *step == Step::Staged;
-    let records = ledger.sent.iter().filter(|sent| is_staged(&sent.step));
-    let records = u64::try_from(records.count()).unwrap_or(u64::MAX);
+    let messages = ledger.messages.iter();
+    let staged = messages.filter(|message| is_staged(&message.step));
+    let records = u64::try_from(staged.count()).unwrap_or(u64::MAX);
     let event = Event::RepliesExported {
         records,
         pages: ledger.staged.clone(),
@@ -55,8 +57,9 @@ pub(crate) fn run(args: &Export) -> Result<ExitCode, Failure> {
     for h in &ledger.staged {
         files.push(give_out(&vault, h, &args.to)?);
     }
-    for sent in ledger.sent.iter_mut().filter(|sent| is_staged(&sent.step)) {
-        sent.step = Step::Exported(today());
+    let messages = ledger.messages.iter_mut();
+    for message in messages.filter(|message| is_staged(&message.step)) {
+        message.step = Step::Exported(today());
     }
     let given = std::mem::take(&mut ledger.staged);
     ledger.save(&vault, &directory)?;
@@ -74,9 +77,7 @@ fn check_to(to: &Path, vault: &Vault) -> Result<(), Failure> {
             "connect the stick of the courier, or make the folder; then run the same command again",
         );
     };
-    let own = vault.path("");
-    let own = own.canonicalize().map_err(|e| Failure::read(&own, e))?;
-    if to.starts_with(own) {
+    if vault.holds(&to)? {
         return refused(
             format!("{} is in the vault", to.display()),
             "give the folder of the courier's stick after --to",
@@ -88,14 +89,14 @@ fn check_to(to: &Path, vault: &Vault) -> Result<(), Failure> {
 /// Puts what is queued onto pages, and remembers each before anything names it. The ledger has to be saved then.
 fn stage(vault: &Vault, ledger: &mut Ledger, seen: &[u8]) -> Result<(), Failure> {
     let queued = ledger
-        .sent
+        .messages
         .iter_mut()
-        .filter(|sent| matches!(sent.step, Step::Queued(_)));
+        .filter(|message| matches!(message.step, Step::Queued(_)));
     let mut records: Vec<Record> = Vec::new();
-    for sent in queued.take(PAGES_MAX.saturating_mul(RECORDS)) {
-        if let Step::Queued(name) = &sent.step {
+    for message in queued.take(PAGES_MAX.saturating_mul(RECORDS)) {
+        if let Step::Queued(name) = &message.step {
             records.push(outbox::record(vault, name)?);
-            sent.step = Step::Staged;
+            message.step = Step::Staged;
         }
     }
     let mut made_before = PagesMade::open(vault)?;
@@ -131,8 +132,7 @@ fn give_out(vault: &Vault, h: &Hex32, to: &Path) -> Result<PathBuf, Failure> {
             "give another folder after --to: nothing is ever written over",
         ));
     }
-    files::replace(&out, &bytes, Access::Everyone).map_err(|e| {
-        drop(files::remove_if_there(&files::beside(&out, ".partial")));
+    keys::give_out(&out, &bytes, Access::Everyone).map_err(|e| {
         Failure::new(
             Kind::Unreadable,
             format!("cannot write {}", out.display()),
@@ -150,14 +150,14 @@ fn tell_outcome(
     files: &[PathBuf],
     ledger: &Ledger,
 ) -> Result<(), Failure> {
-    let queued = |sent: &&super::ledger::Sent| matches!(sent.step, Step::Queued(_));
-    let left = ledger.sent.iter().filter(queued).count();
+    let queued = |message: &&Message| matches!(message.step, Step::Queued(_));
+    let left = ledger.messages.iter().filter(queued).count();
     let left = u64::try_from(left).unwrap_or(u64::MAX);
     if args.json {
         let pages: Vec<_> = given
             .iter()
             .zip(files)
-            .map(|(h, file)| serde_json::json!({"h": h, "file": file}))
+            .map(|(h, file)| serde_json::json!({"h": h, "file": file.display().to_string()}))
             .collect();
         let json = serde_json::json!({"records": records, "pages": pages, "left": left});
         return print(&format!("{json}\n"));

@@ -37,7 +37,7 @@ pub(crate) fn new(
 ///
 /// The newest directory does not name it yet. A file that is there all the same was made by a run that was interrupted.
 pub(crate) fn add(vault: &Vault, contents: &mut Contents) -> Result<String, Failure> {
-    let newest = contents.replies.iter().filter_map(number).max();
+    let newest = contents.replies.iter().filter_map(keys::number).max();
     let next = newest.unwrap_or(0).checked_add(1).ok_or_else(|| {
         let what = "there are 65,535 keys that answers are signed with already";
         Failure::new(Kind::Unsafe, what, "hold a new ceremony")
@@ -52,12 +52,18 @@ pub(crate) fn add(vault: &Vault, contents: &mut Contents) -> Result<String, Fail
     Ok(format!("replies-{next}"))
 }
 
-/// Destroys the secrets of the keys that a directory named before: they sign nothing more.
-pub(crate) fn destroy_older(vault: &Vault, before: &Contents) -> Result<(), Failure> {
-    for key in &before.replies {
+/// Destroys the secrets of the keys that the vault's directory names behind the newest: they sign nothing more, and are still
+/// believed.
+pub(crate) fn destroy_older(vault: &Vault, now: &Contents) -> Result<(), Failure> {
+    for key in now.replies.iter().skip(1) {
         let path = path(vault, key);
         if path.exists() {
-            destroy::file(&path).map_err(|e| Failure::write(&path, e))?;
+            destroy::file(&path).map_err(|e| {
+                let what = format!("cannot destroy the key for answers before, {}", path.display());
+                let advice = "the directory is signed and in the vault, and names the newest key. Check that you may write to the vault: \
+                              the next hafan-keys directory issue destroys the one before";
+                Failure::new(Kind::Unreadable, what, advice).because(e)
+            })?;
         }
     }
     Ok(())
@@ -108,9 +114,4 @@ pub(crate) fn must_sign(
     directory: &Directory,
 ) -> Result<Signer, Failure> {
     signer(vault, keys, directory)?.ok_or_else(|| Failure::new(Kind::Usage, NO_KEY, MAKE_KEY))
-}
-
-/// N of `hafan/{force}/replies-N`.
-fn number(key: &Verifier) -> Option<u16> {
-    key.name().rsplit('-').next()?.parse().ok()
 }

@@ -1,11 +1,13 @@
 //! What was told to whom: one file, sealed to every officer.
 //!
-//! It holds who can be answered, every message that was sent with its number, and how far each has come. The words of an
-//! answer lie in it sealed once more, to the intake key of the report's week: when that key is destroyed, they are gone too.
-//! It is replaced in one step, and what it does not name was not told: a record in the outbox that it does not name is
-//! nobody's. Must never be written in the clear.
+//! It holds every message with its number, and how far each has come. The words of an answer lie in it sealed once more, to
+//! the intake key of the report's week: when that key is destroyed, they are gone too. It is replaced in one step, and what it
+//! does not name was not told: a record in the outbox that it does not name is nobody's.
+//!
+//! Nobody signs it, and the officers' recipients are public: whoever can write to the vault can put another in its place. So
+//! it is believed for numbers and for what was told already, and never for where words go (`way.rs`). Must never be written in
+//! the clear.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -18,32 +20,19 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::REPLIES;
+use super::looked::LOOKED;
+use super::{FILE_SIZE_BYTES_MAX, REPLIES};
 use crate::failure::{Failure, Kind};
 use crate::files::{self, Access};
-use crate::keyring::{Keyring, Opened};
+use crate::keyring::Keyring;
 use crate::keys::{made, seal_to};
 use crate::vault::{Vault, damaged};
 use crate::weeks::Week;
 
 const LEDGER: &str = "ledger.age";
 
-const SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// How the person who sent a report is answered.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Way {
-    /// The week of the intake key that opened the report.
-    pub(crate) week: String,
-    /// The thread that comes from the person's words: of the report itself, or of what it adds to.
-    pub(crate) thread: String,
-    /// What answers are sealed to.
-    pub(crate) mailbox: String,
-}
-
 /// How far a message has come.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Step {
     /// Its record lies in the outbox under this name.
@@ -55,9 +44,9 @@ pub(crate) enum Step {
 }
 
 /// One message.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Sent {
+pub(crate) struct Message {
     pub(crate) thread: String,
     /// Counts the messages of the thread, from 1.
     pub(crate) number: u32,
@@ -67,10 +56,20 @@ pub(crate) struct Sent {
     pub(crate) on: Date,
     /// N of the `officer-N` by whom it came to be.
     pub(crate) officer: u16,
-    pub(crate) language: Option<Language>,
-    /// The words, sealed to the intake key of the report's week, in base64.
-    pub(crate) text: Option<String>,
+    /// Of an answer.
+    pub(crate) words: Option<Words>,
     pub(crate) step: Step,
+}
+
+/// The words of an answer.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Words {
+    pub(crate) language: Language,
+    /// The week to whose intake key they are sealed.
+    week: String,
+    /// They themselves, sealed, in base64.
+    sealed: String,
 }
 
 /// The ledger, opened. Whoever changes it holds the vault's lock.
@@ -78,42 +77,30 @@ pub(crate) struct Sent {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ledger {
     version: u8,
-    /// By `h`: the reports whose writers can be answered.
-    ways: BTreeMap<Hex32, Way>,
-    pub(crate) sent: Vec<Sent>,
+    pub(crate) messages: Vec<Message>,
     /// Pages in the outbox, by `h`, that were made and are not given out.
     pub(crate) staged: Vec<Hex32>,
 }
 
-impl Way {
-    /// How the writer of an opened report is answered; `None` when the report was sent without words, or with something in
-    /// the place of a mailbox that is none.
-    pub(crate) fn of(opened: &Opened) -> Option<Self> {
-        let report = &opened.report;
-        let mailbox = report.mailbox.as_ref()?;
-        mailbox.parse::<hafan_seal::Recipient>().ok()?;
-        let thread = report.adds_to.as_ref().unwrap_or(&report.thread);
-        Some(Self {
-            week: opened.week.id(),
-            thread: thread.to_string(),
-            mailbox: mailbox.clone(),
-        })
-    }
-}
-
 impl Ledger {
     /// Opens the vault's ledger; an empty one when nothing was told yet.
+    ///
+    /// # Errors
+    /// It is lost: what comes after it on the disk is there. An empty one would give every number a second time.
     pub(crate) fn open(vault: &Vault, keys: &Keyring) -> Result<Self, Failure> {
         let path = path(vault);
         if !path.exists() {
+            if vault.path(REPLIES).join(LOOKED).exists() {
+                return Err(damaged(&path));
+            }
             return Ok(Self {
                 version: 1,
-                ways: BTreeMap::new(),
-                sent: Vec::new(),
+                messages: Vec::new(),
                 staged: Vec::new(),
             });
         }
-        let sealed = files::read(&path, SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
+        let sealed =
+            files::read(&path, FILE_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
         let json = keys.open_sealed(&sealed).map_err(|why| {
             if why != OpenError::OtherKey {
                 return damaged(&path).because(why);
@@ -143,87 +130,74 @@ impl Ledger {
             .map_err(|e| Failure::write(&path, e))
     }
 
-    pub(crate) fn way(&self, report: &Hex32) -> Option<&Way> {
-        self.ways.get(report)
-    }
-
-    pub(crate) fn add_way(&mut self, report: Hex32, way: Way) {
-        self.ways.insert(report, way);
-    }
-
     /// Whether a state of a report was told.
     pub(crate) fn is_told(&self, report: &Hex32, state: MessageState) -> bool {
-        let mut sent = self.sent.iter();
-        sent.any(|sent| sent.report == *report && sent.state == state)
+        let mut messages = self.messages.iter();
+        messages.any(|message| message.report == *report && message.state == state)
     }
 
     /// The messages of a thread, in order.
-    pub(crate) fn thread(&self, thread: &str) -> impl Iterator<Item = &Sent> {
-        let mut sent: Vec<&Sent> = self.sent.iter().filter(|s| s.thread == thread).collect();
-        sent.sort_by_key(|sent| sent.number);
-        sent.into_iter()
+    pub(crate) fn thread(&self, thread: &str) -> Vec<&Message> {
+        let mut messages: Vec<&Message> = self.of(thread).collect();
+        messages.sort_by_key(|message| message.number);
+        messages
     }
 
     /// The number of the next message of a thread.
     pub(crate) fn next_number(&self, thread: &str) -> u32 {
-        let last = self.thread(thread).last().map_or(0, |sent| sent.number);
-        last.saturating_add(1)
+        let last = self.of(thread).map(|message| message.number).max();
+        last.unwrap_or(0).saturating_add(1)
+    }
+
+    fn of(&self, thread: &str) -> impl Iterator<Item = &Message> {
+        let messages = self.messages.iter();
+        messages.filter(move |message| message.thread == thread)
     }
 }
 
-impl Sent {
-    /// The words of an answer; `None` when it has none, an error when the key of their week is gone.
-    pub(crate) fn words(
-        &self,
+impl Words {
+    /// Seals the words of an answer to the intake key of the report's week.
+    ///
+    /// # Errors
+    /// That key is not there any more, or not this officer's.
+    pub(crate) fn seal(
+        text: &str,
+        language: Language,
         keys: &Keyring,
-        way: Option<&Way>,
-    ) -> Option<Result<Zeroizing<String>, String>> {
-        let sealed = self.text.as_ref()?;
-        let week = way.map_or("", |way| &way.week);
-        Some(open_words(sealed, keys, week))
+        week: Week,
+    ) -> Result<Self, Failure> {
+        let key = keys.week_key(week).ok().flatten().ok_or_else(|| {
+            let what = format!(
+                "the intake key of {} is not in this vault, or not sealed to you, so that no copy of the answer could be kept",
+                week.id()
+            );
+            Failure::new(Kind::No, what, "try another officer's key")
+        })?;
+        let sealed = hafan_seal::seal_bytes(text.as_bytes(), &[key.to_recipient()]);
+        let sealed = sealed.map_err(|e| made("a sealed copy of the answer").because(e))?;
+        Ok(Self {
+            language,
+            week: week.id(),
+            sealed: BASE64_STANDARD.encode(sealed),
+        })
     }
-}
 
-/// Seals the words of an answer to the intake key of the report's week.
-///
-/// # Errors
-/// That key is not there any more, or not this officer's.
-pub(crate) fn seal_words(text: &str, keys: &Keyring, week: &str) -> Result<String, Failure> {
-    let key = Week::parse(week).map_or(Ok(None), |week| keys.week_key(week));
-    let key = key.map_err(|why| {
-        Failure::new(
-            Kind::No,
-            why,
-            "put the file back from the vault's newest copy",
-        )
-    })?;
-    let Some(key) = key else {
-        return Err(Failure::new(
-            Kind::No,
-            format!(
-                "the intake key of {week} is not in this vault, or not sealed to you, so that no copy of the answer could be kept"
-            ),
-            "a report whose week was retired can be answered no more; if it was not, try another officer's key",
-        ));
-    };
-    let sealed = hafan_seal::seal_bytes(text.as_bytes(), &[key.to_recipient()]);
-    let sealed = sealed.map_err(|e| made("a sealed copy of the answer").because(e))?;
-    Ok(BASE64_STANDARD.encode(sealed))
-}
-
-fn open_words(sealed: &str, keys: &Keyring, week: &str) -> Result<Zeroizing<String>, String> {
-    let gone = || "the intake key of its week is not in this vault, or was retired".to_owned();
-    let key = Week::parse(week).map_or(Ok(None), |week| keys.week_key(week))?;
-    let key = key.ok_or_else(gone)?;
-    let sealed = BASE64_STANDARD.decode(sealed).map_err(|e| e.to_string())?;
-    let words = hafan_open::open_bytes(&sealed, &[key]).map_err(|why| {
-        if why == OpenError::OtherKey {
-            return gone();
-        }
-        format!("it does not open: {why}")
-    })?;
-    let words = std::str::from_utf8(&words).map_err(|e| e.to_string())?;
-    Ok(Zeroizing::new(words.to_owned()))
+    /// Opens them, when the key of their week is still there.
+    pub(crate) fn open(&self, keys: &Keyring) -> Result<Zeroizing<String>, String> {
+        let gone = || "the intake key of its week is not in this vault, or was retired".to_owned();
+        let week = Week::parse(&self.week).ok_or_else(gone)?;
+        let key = keys.week_key(week)?.ok_or_else(gone)?;
+        let sealed = BASE64_STANDARD.decode(&self.sealed);
+        let sealed = sealed.map_err(|e| e.to_string())?;
+        let words = hafan_open::open_bytes(&sealed, &[key]).map_err(|why| {
+            if why == OpenError::OtherKey {
+                return gone();
+            }
+            format!("it does not open: {why}")
+        })?;
+        let words = std::str::from_utf8(&words).map_err(|e| e.to_string())?;
+        Ok(Zeroizing::new(words.to_owned()))
+    }
 }
 
 fn path(vault: &Vault) -> PathBuf {

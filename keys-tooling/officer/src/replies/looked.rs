@@ -11,15 +11,14 @@ use hafan_record::Hex32;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::REPLIES;
+use super::{FILE_SIZE_BYTES_MAX, REPLIES};
 use crate::failure::Failure;
 use crate::files::{self, Access};
 use crate::vault::{Vault, damaged};
 
-const LOOKED: &str = "looked.json";
+/// Written after the ledger, always.
+pub(crate) const LOOKED: &str = "looked.json";
 const PAGES: &str = "pages.json";
-
-const SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// The reports that were looked at.
 #[derive(Default, Serialize, Deserialize)]
@@ -91,7 +90,7 @@ fn open<T: Default + DeserializeOwned>(vault: &Vault, name: &str) -> Result<T, F
     if !path.exists() {
         return Ok(T::default());
     }
-    let bytes = files::read(&path, SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
+    let bytes = files::read(&path, FILE_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
     serde_json::from_slice(&bytes).map_err(|e| damaged(&path).because(e))
 }
 

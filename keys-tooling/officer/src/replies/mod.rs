@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! replies/replies-1.age    the key that answers are signed with, sealed to every officer
-//! replies/ledger.age       who can be answered and what was told, sealed to every officer
+//! replies/ledger.age       what was told, sealed to every officer
 //! replies/outbox/          records and pages that were not given out yet: ciphertext
 //! replies/looked.json      which reports were looked at for a way back
 //! replies/pages.json       which pages were made, as the log has them
@@ -19,12 +19,13 @@ mod outbox;
 mod reply;
 mod seen;
 mod thread;
+mod way;
 
 use std::process::ExitCode;
 
 use hafan_directory::Recipient;
 
-pub(crate) use collect::{Collected, collect, is_due, tell_read};
+pub(crate) use collect::{collect, is_due, tell_read};
 pub(crate) use looked::PagesMade;
 pub(crate) use reply::run as reply;
 pub(crate) use thread::run as thread;
@@ -39,7 +40,8 @@ use crate::{destroy, files};
 /// The folder in the vault.
 pub(crate) const REPLIES: &str = "replies";
 
-const SEALED_SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The most of any file here but keys.
+const FILE_SIZE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(crate) fn run(verb: &Replies) -> Result<ExitCode, Failure> {
     match verb {
@@ -57,10 +59,8 @@ fn sealed(vault: &Vault) -> Result<Vec<std::path::PathBuf>, Failure> {
     let mut sealed = Vec::new();
     for entry in std::fs::read_dir(&dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let is_hidden = path
-            .file_name()
-            .is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
-        if path.extension().is_some_and(|e| e == "age") && !is_hidden {
+        // What an interruption left of one ends in .partial.
+        if path.extension().is_some_and(|e| e == "age") {
             sealed.push(path);
         }
     }
@@ -71,8 +71,7 @@ fn sealed(vault: &Vault) -> Result<Vec<std::path::PathBuf>, Failure> {
 /// Checks that this officer can open all of it: only then is anything begun that wraps it anew.
 pub(crate) fn must_open_all(vault: &Vault, keys: &Keyring) -> Result<(), Failure> {
     for path in sealed(vault)? {
-        let bytes =
-            files::read(&path, SEALED_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
+        let bytes = files::read(&path, FILE_SIZE_BYTES_MAX).map_err(|e| Failure::read(&path, e))?;
         keys.open_sealed(&bytes).map_err(|why| {
             let what = format!(
                 "officer-{} cannot open {}, so it cannot be wrapped anew",
@@ -91,7 +90,7 @@ pub(crate) fn rewrap(vault: &Vault, keys: &Keyring, officers: &[Recipient]) -> R
     let all = sealed(vault)?;
     for path in &all {
         let failed = |e| Failure::read(path, e);
-        let bytes = files::read(path, SEALED_SIZE_BYTES_MAX).map_err(failed)?;
+        let bytes = files::read(path, FILE_SIZE_BYTES_MAX).map_err(failed)?;
         let secret = keys
             .open_sealed(&bytes)
             .map_err(|why| crate::vault::damaged(path).because(why))?;

@@ -7,14 +7,15 @@ use std::path::PathBuf;
 
 use hafan_envelope::reply::RECORD_SIZE_BYTES;
 use hafan_record::Hex32;
-use hafan_report::{Language, Message, MessageError, MessageState, PaddedMessage};
+use hafan_report::{Language, MessageError, MessageState};
 use hafan_seal::reply::{Record, seal_record};
 use hafan_tlog::Signer;
 use rand::RngCore as _;
 use rand::rngs::OsRng;
 
 use super::REPLIES;
-use super::ledger::{Ledger, Sent, Step, Way, seal_words};
+use super::ledger::{Ledger, Message, Step, Words};
+use super::way::Way;
 use crate::failure::{Failure, Kind};
 use crate::files::{self, Access};
 use crate::keyring::{Keyring, today};
@@ -24,77 +25,89 @@ use crate::vault::{Vault, damaged};
 const OUTBOX: &str = "outbox";
 
 /// What is going to be told.
-pub(crate) struct Draft<'a> {
+pub(crate) struct Unsigned<'a> {
     pub(crate) report: Hex32,
     pub(crate) way: &'a Way,
     pub(crate) state: MessageState,
     pub(crate) words: Option<(Language, &'a str)>,
 }
 
-/// A message that has its number and its signature, and is nowhere yet.
+/// A message that has its number and its signature, sealed, and is nowhere yet.
 pub(crate) struct Signed {
-    message: PaddedMessage,
-    pub(crate) number: u32,
+    record: Record,
+    /// Its record's name in the outbox.
+    name: String,
+    message: Message,
 }
 
-impl Draft<'_> {
-    /// Gives the message the next number of its thread and signs it: nothing is written.
+impl Unsigned<'_> {
+    /// Gives the message the next number of its thread, signs it and seals it: nothing is written.
     ///
     /// # Errors
     /// An answer that is too long, or with characters that have no place in one.
     pub(crate) fn sign(
         &self,
         vault: &Vault,
+        keys: &Keyring,
         ledger: &Ledger,
         signer: &Signer,
     ) -> Result<Signed, Failure> {
         let number = ledger.next_number(&self.way.thread);
+        let today = today();
         let fault = || made("a message");
-        let message = Message {
+        let message = hafan_report::Message {
             force: vault.force().to_string(),
             thread: self.way.thread.parse().map_err(|e| fault().because(e))?,
             number,
             report: self.report.to_string(),
             state: self.state,
-            on: today()
-                .to_string()
-                .parse()
-                .map_err(|e| fault().because(e))?,
+            on: today.to_string().parse().map_err(|e| fault().because(e))?,
             language: self.words.map(|(language, _)| language),
             text: self.words.map(|(_, text)| text.to_owned()),
         };
         let message = message.sign(signer).map_err(refused)?;
-        Ok(Signed { message, number })
-    }
-
-    /// Seals the message into the outbox and writes it into the ledger, which then has to be saved.
-    pub(crate) fn queue(
-        &self,
-        signed: &Signed,
-        vault: &Vault,
-        keys: &Keyring,
-        ledger: &mut Ledger,
-    ) -> Result<(), Failure> {
-        let mailbox = self.way.mailbox.parse();
-        let mailbox = mailbox.map_err(|e| made("a message").because(e))?;
-        let text = match self.words {
-            Some((_, text)) => Some(seal_words(text, keys, &self.way.week)?),
+        let record = seal_record(&message, &self.way.mailbox);
+        let words = match self.words {
+            Some((language, text)) => Some(Words::seal(text, language, keys, self.way.week)?),
             None => None,
         };
-        let record = seal_record(&signed.message, &mailbox);
-        let record = record.map_err(|e| made("a sealed message").because(e))?;
-        let name = put(vault, &record)?;
-        ledger.sent.push(Sent {
-            thread: self.way.thread.clone(),
-            number: signed.number,
-            report: self.report,
-            state: self.state,
-            on: today(),
-            officer: keys.number(),
-            language: self.words.map(|(language, _)| language),
-            text,
-            step: Step::Queued(name),
-        });
+        let mut name = [0; 16];
+        OsRng
+            .try_fill_bytes(&mut name)
+            .map_err(|e| made("the name of a sealed message").because(e))?;
+        let name = hex::encode(name);
+        Ok(Signed {
+            record: record.map_err(|e| made("a sealed message").because(e))?,
+            message: Message {
+                thread: self.way.thread.clone(),
+                number,
+                report: self.report,
+                state: self.state,
+                on: today,
+                officer: keys.number(),
+                words,
+                step: Step::Queued(name.clone()),
+            },
+            name,
+        })
+    }
+}
+
+impl Signed {
+    /// Counts the messages of the thread, from 1.
+    pub(crate) const fn number(&self) -> u32 {
+        self.message.number
+    }
+
+    /// Lays the record into the outbox and writes the message into the ledger, which then has to be saved.
+    pub(crate) fn queue(self, vault: &Vault, ledger: &mut Ledger) -> Result<(), Failure> {
+        let dir = dir(vault);
+        let path = record_path(vault, &self.name);
+        files::make_dir(&vault.path(REPLIES))
+            .and_then(|()| files::make_dir(&dir))
+            .and_then(|()| files::replace(&path, &self.record, Access::Owner))
+            .map_err(|e| Failure::write(&dir, e))?;
+        ledger.messages.push(self.message);
         Ok(())
     }
 }
@@ -103,8 +116,8 @@ impl Draft<'_> {
 pub(crate) fn refused(why: MessageError) -> Failure {
     let advice = if let MessageError::TooLong { over } = &why {
         format!(
-            "shorten it by {over} bytes (a plain letter is one byte; a letter with an accent, a line end or a quotation mark is \
-             two), or send what is left as a second answer"
+            "shorten it by {over} bytes (a plain letter is one byte; an accented letter, a line end or a straight \" is two; a \
+             curly quotation mark or a dash is three), or send what is left as a second answer"
         )
     } else if let MessageError::Control { .. } = &why {
         "take that character out: only line ends are sent, no tabs, and no line ends of another system".to_owned()
@@ -115,36 +128,24 @@ pub(crate) fn refused(why: MessageError) -> Failure {
     };
     Failure::new(
         Kind::Usage,
-        "the answer cannot be sent, and nothing was recorded",
+        "the answer cannot be sent, and no answer was recorded",
         advice,
     )
     .because(why)
 }
 
-/// Lays a record into the outbox under a name that says nothing.
-fn put(vault: &Vault, record: &Record) -> Result<String, Failure> {
-    let dir = dir(vault);
-    let failed = |e| Failure::write(&dir, e);
-    files::make_dir(&vault.path(REPLIES))
-        .and_then(|()| files::make_dir(&dir))
-        .map_err(failed)?;
-    let mut name = [0; 16];
-    OsRng
-        .try_fill_bytes(&mut name)
-        .map_err(|e| failed(e.into()))?;
-    let name = hex::encode(name);
-    let path = dir.join(format!("{name}.record"));
-    files::replace(&path, record, Access::Owner).map_err(failed)?;
-    Ok(name)
-}
-
 /// Takes a queued record up again.
 pub(crate) fn record(vault: &Vault, name: &str) -> Result<Record, Failure> {
-    let path = dir(vault).join(format!("{name}.record"));
+    let path = record_path(vault, name);
     let size = u64::try_from(RECORD_SIZE_BYTES).unwrap_or(u64::MAX);
     let bytes = files::read(&path, size).map_err(|e| Failure::read(&path, e))?;
     let record = bytes.as_slice().try_into();
     record.map_err(|_| damaged(&path))
+}
+
+/// Where a queued record lies, under a name that says nothing.
+fn record_path(vault: &Vault, name: &str) -> PathBuf {
+    dir(vault).join(format!("{name}.record"))
 }
 
 /// Where a staged page lies.
@@ -168,7 +169,8 @@ pub(crate) fn clear(vault: &Vault, ledger: &Ledger) -> Result<(), Failure> {
     if !dir.exists() {
         return Ok(());
     }
-    let queued = ledger.sent.iter().filter_map(|sent| match &sent.step {
+    let messages = ledger.messages.iter();
+    let queued = messages.filter_map(|message| match &message.step {
         Step::Queued(name) => Some(format!("{name}.record")),
         Step::Staged | Step::Exported(_) => None,
     });

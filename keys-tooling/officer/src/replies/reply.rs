@@ -7,32 +7,29 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use hafan_envelope::submission::Digest;
-use hafan_export::text;
+use hafan_export::{text, words};
 use hafan_record::{AnswerLanguage, Event, Hex32};
 use hafan_report::{Language, MessageState, check_text};
 use zeroize::Zeroizing;
 
 use super::collect::collect;
 use super::key;
-use super::ledger::{Ledger, Way};
+use super::ledger::Ledger;
 use super::looked::Looked;
-use super::outbox::{Draft, refused};
+use super::outbox::{Unsigned, refused};
+use super::way::{NoWay, Way};
 use crate::access;
 use crate::cli::replies::Reply;
-use crate::failure::{Failure, Kind, say};
+use crate::failure::{COLUMNS, Failure, Kind, say};
 use crate::files;
 use crate::keyring::Keyring;
 use crate::passphrase::Passphrases;
 use crate::read::find;
 use crate::tty::{must_type, show};
-use crate::vault::Vault;
+use crate::vault::{Held, Vault};
 
 /// No answer that fits is as long.
 const TEXT_SIZE_BYTES_MAX: u64 = 64 * 1024;
-
-/// What the narrowest usual terminal shows.
-const COLUMNS: usize = 80;
 
 pub(crate) fn run(args: &Reply) -> Result<ExitCode, Failure> {
     let vault = Vault::open(&args.who.vault)?;
@@ -46,26 +43,28 @@ pub(crate) fn run(args: &Reply) -> Result<ExitCode, Failure> {
     let passphrases = Passphrases::from(args.who.passphrases.passphrase_file.as_deref())?;
     let keys = Keyring::unlock(&vault, &args.who.officer, &passphrases)?;
     let signer = key::must_sign(&vault, &keys, &directory)?;
-    let (mut ledger, way) = way(&vault, &keys, &held.h, &reference)?;
+    let way = way(&vault, &keys, held, &reference)?;
+    let mut ledger = Ledger::open(&vault, &keys)?;
     let language = args.language.language();
-    let draft = Draft {
+    let unsigned = Unsigned {
         report: Hex32::from(&held.h),
         way: &way,
         state: MessageState::Replied,
         words: Some((language, &text)),
     };
-    let signed = draft.sign(&vault, &ledger, &signer)?;
-    say(&preview(&reference, language, signed.number, &text));
-    if passphrases.are_typed() {
+    let signed = unsigned.sign(&vault, &keys, &ledger, &signer)?;
+    let number = signed.number();
+    say(&preview(&reference, language, number, &text));
+    if !args.yes {
         must_type(
             "Send this? Then type yes:",
             "yes",
-            "nothing was recorded and nothing is sent",
-            "give --passphrase-file",
+            "no answer was recorded and nothing is sent",
+            "give --yes",
         )?;
     }
     let event = Event::Replied {
-        report: draft.report,
+        report: unsigned.report,
         language: match language {
             Language::English => AnswerLanguage::English,
             Language::Welsh => AnswerLanguage::Welsh,
@@ -73,47 +72,53 @@ pub(crate) fn run(args: &Reply) -> Result<ExitCode, Failure> {
         text: Hex32::sha256(text.as_bytes()),
     };
     access::note(&vault, keys.signer(), event)?;
-    draft.queue(&signed, &vault, &keys, &mut ledger)?;
+    signed.queue(&vault, &mut ledger)?;
     ledger.save(&vault, &directory)?;
     show(&format!(
-        "Message {} about {reference} is in the outbox. It goes out with the next export: hafan-keys replies export.",
-        signed.number
+        "Message {number} about {reference} is in the outbox. It goes out with the next export: hafan-keys replies export."
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// How the person is answered, from the ledger: reports that were not looked at yet are looked at first.
-fn way(
-    vault: &Vault,
-    keys: &Keyring,
-    h: &Digest,
-    reference: &str,
-) -> Result<(Ledger, Way), Failure> {
-    let report = Hex32::from(h);
-    if !Looked::open(vault)?.is_opened(&report) {
+/// How the person is answered, as the report itself says; that it is opened for this is written down first. One that was not
+/// looked at yet, or did not open then, is looked at as an import does it.
+fn way(vault: &Vault, keys: &Keyring, held: &Held, reference: &str) -> Result<Way, Failure> {
+    if Looked::open(vault)?.is_opened(&Hex32::from(&held.h)) {
+        let event = Event::Collected {
+            reports: 1,
+            tree: vault.tree_sha256(),
+        };
+        access::note(vault, keys.signer(), event)?;
+    } else {
         collect(vault, keys)?;
     }
-    if !Looked::open(vault)?.is_opened(&report) {
-        return Err(Failure::new(
+    let opened = keys.open(held).map_err(|why| {
+        Failure::new(
             Kind::No,
             format!(
-                "the report {reference} does not open, so nobody can tell how its writer is answered"
+                "the report {reference} does not open, so nobody can tell how its writer is answered: {why}"
             ),
-            "hafan-keys list says why it does not open",
-        ));
-    }
-    let ledger = Ledger::open(vault, keys)?;
-    match ledger.way(&report).cloned() {
-        Some(way) => Ok((ledger, way)),
-        None => Err(Failure::new(
+            "no answer was recorded. If the week was retired, a report of it can be answered no more; if not, try another \
+             officer's key",
+        )
+    })?;
+    Way::of(&opened).map_err(|why| match why {
+        NoWay::NoWords => Failure::new(
             Kind::No,
             format!(
                 "the person who sent {reference} cannot be reached this way: it was sent without words"
             ),
-            "nothing was recorded. They chose not to be reached, or did not take the words; the report says which other way \
-             there is, if any",
-        )),
-    }
+            "no answer was recorded. They chose not to be reached, or did not take the words; the report says which other \
+             way there is, if any",
+        ),
+        NoWay::NoMailbox => Failure::new(
+            Kind::No,
+            format!(
+                "the person who sent {reference} cannot be reached this way: what the report has in the place of a mailbox is none"
+            ),
+            "no answer was recorded. No browser of ours sends that: keep the report, and tell the operator and the auditors",
+        ),
+    })
 }
 
 /// The words, without the line ends behind them that editors put there.
@@ -137,10 +142,7 @@ fn read_text(from: &Path) -> Result<Zeroizing<String>, Failure> {
 
 /// What is going to be sent, with every character visible.
 fn preview(reference: &str, language: Language, number: u32, text: &str) -> String {
-    let language = match language {
-        Language::English => "English",
-        Language::Welsh => "Welsh",
-    };
+    let language = words::language(language, Language::English);
     let head =
         format!("To the person who sent {reference}, as message {number} to them, in {language}:");
     // Made visible once: twice would show the escapes themselves as typed.

@@ -5,13 +5,12 @@
 
 use hafan_directory::Directory;
 use hafan_tlog::{Signer, cosign};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
 
 use crate::failure::{Failure, Kind};
 use crate::vault::{TREE, Vault, damaged};
 
-/// The newest log's checkpoint, cosigned on the day `today`.
+/// The newest log's checkpoint, cosigned at the beginning of the day (UTC) that `now` is in.
 ///
 /// # Errors
 /// Nothing was imported yet.
@@ -19,7 +18,7 @@ pub(crate) fn seen(
     vault: &Vault,
     directory: &Directory,
     signer: &Signer,
-    today: Date,
+    now: Timestamp,
 ) -> Result<Vec<u8>, Failure> {
     let newest = vault.tree().logs().last();
     let (year, log) = newest.ok_or_else(|| {
@@ -30,12 +29,9 @@ pub(crate) fn seen(
         )
     })?;
     let tree = || damaged(&vault.path(TREE));
-    let day = today
-        .to_zoned(TimeZone::UTC)
-        .map_err(|e| tree().because(e))?;
-    let day_s = u64::try_from(day.timestamp().as_second()).map_err(|e| tree().because(e))?;
+    let now_s = u64::try_from(now.as_second()).map_err(|e| tree().because(e))?;
     let verifier = directory
         .log_verifier(year)
         .map_err(|e| tree().because(e))?;
-    cosign(log.checkpoint(), &verifier, signer, day_s).map_err(|e| tree().because(e))
+    cosign(log.checkpoint(), &verifier, signer, now_s).map_err(|e| tree().because(e))
 }

@@ -8,20 +8,17 @@ use std::process::ExitCode;
 use hafan_envelope::submission::Digest;
 use hafan_export::rows;
 use hafan_export::sheet::Item;
-use hafan_export::thread::{Told, messages};
+use hafan_export::thread::{Message, messages};
 use hafan_export::words;
-use hafan_report::{Language, MessageState};
-use jiff::civil::Date;
 use zeroize::Zeroizing;
 
-use super::collect::tell_read;
 use super::ledger::{Ledger, Step};
 use crate::cli::replies::Thread;
 use crate::failure::{Failure, Kind, print, say};
 use crate::keyring::Keyring;
 use crate::list::{self, Row};
 use crate::passphrase::Passphrases;
-use crate::read::{blocks, columns, find, mark_read, open};
+use crate::read::{blocks, columns, find, open, remember};
 use crate::reference::Reference;
 use crate::vault::{Held, Vault};
 
@@ -42,12 +39,8 @@ pub(crate) fn run(args: &Thread) -> Result<ExitCode, Failure> {
             continue;
         };
         let opened = open(&vault, &keys, held, &row.reference, reason.clone())?;
-        let marked = mark_read(&vault, held).and_then(|()| tell_read(&vault, &keys, held, &opened));
-        if let Err(why) = marked {
-            say(&format!(
-                "note: that {} was read is not remembered or not told: {why}",
-                row.reference
-            ));
+        for note in remember(&vault, &keys, held, &opened, &row.reference) {
+            say(&format!("note: {note}"));
         }
         let adds_to = row.adds_to.as_deref();
         let blocks = blocks(&opened, held, &row.reference, adds_to, language);
@@ -60,11 +53,13 @@ pub(crate) fn run(args: &Thread) -> Result<ExitCode, Failure> {
         .filter(|row| row.thread().is_some_and(|(_, to)| to.is_some()));
     let counts = words::thread(additions.count(), told.len(), language);
     let head = rows::blocks(&[Item::Note(counts)]);
+    let blocks = rows::blocks(&messages(&told, language));
+    let told_text = Zeroizing::new(rows::print(&blocks, columns()));
     print(&Zeroizing::new(format!(
         "{}{}{}",
         rows::print(&head, columns()),
         *sheets,
-        *messages_text(&told, language),
+        *told_text,
     )))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -73,19 +68,21 @@ pub(crate) fn run(args: &Thread) -> Result<ExitCode, Failure> {
 fn thread_of(rows: &[Row], held: &[Held], h: &Digest, reference: &str) -> Result<String, Failure> {
     let is_it = |row: &&Row| held.get(row.held).is_some_and(|held| held.h == *h);
     let row = rows.iter().find(is_it);
-    match row.map(|row| &row.content) {
-        Some(Ok(content)) => Ok(content.adds_to.as_ref().unwrap_or(&content.thread).clone()),
-        Some(Err(why)) => Err(Failure::new(
+    if let Some((thread, _)) = row.and_then(Row::thread) {
+        return Ok(thread.to_owned());
+    }
+    Err(match row.and_then(|row| row.content.as_ref().err()) {
+        Some(why) => Failure::new(
             Kind::No,
             format!("the report {reference} cannot be opened: {why}"),
             "try another officer's key; if none opens it, keep the vault as it is and tell the auditors",
-        )),
-        None => Err(Failure::new(
+        ),
+        None => Failure::new(
             Kind::Unsafe,
             "the list has come apart",
             "run the same command again",
-        )),
-    }
+        ),
+    })
 }
 
 /// The report, and then what was added to it, in the order of the log.
@@ -99,54 +96,21 @@ fn members<'a>(rows: &'a [Row], thread: &str) -> Vec<&'a Row> {
     members
 }
 
-/// One message, with its words.
-struct Message {
-    number: u32,
-    state: MessageState,
-    on: String,
-    officer: String,
-    reference: String,
-    language: Option<Language>,
-    words: Option<Result<Zeroizing<String>, String>>,
-    exported_on: Option<String>,
-}
-
+/// What was told to the writer of a thread, in order.
 fn told(vault: &Vault, keys: &Keyring, thread: &str) -> Result<Vec<Message>, Failure> {
     let ledger = Ledger::open(vault, keys)?;
-    let day = |date: &Date| date.to_string();
-    let messages = ledger.thread(thread).map(|sent| Message {
-        number: sent.number,
-        state: sent.state,
-        on: day(&sent.on),
-        officer: format!("officer-{}", sent.officer),
-        reference: Reference::of(&Digest(sent.report.0)).to_string(),
-        language: sent.language,
-        words: sent.words(keys, ledger.way(&sent.report)),
-        exported_on: match &sent.step {
-            Step::Exported(on) => Some(day(on)),
+    let messages = ledger.thread(thread).into_iter().map(|message| Message {
+        number: message.number,
+        state: message.state,
+        on: message.on.to_string(),
+        officer: format!("officer-{}", message.officer),
+        reference: Reference::of(&Digest(message.report.0)).to_string(),
+        language: message.words.as_ref().map(|words| words.language),
+        words: message.words.as_ref().map(|words| words.open(keys)),
+        exported_on: match &message.step {
+            Step::Exported(on) => Some(on.to_string()),
             Step::Queued(_) | Step::Staged => None,
         },
     });
     Ok(messages.collect())
-}
-
-fn messages_text(told: &[Message], language: Language) -> Zeroizing<String> {
-    let told: Vec<Told<'_>> = told
-        .iter()
-        .map(|message| Told {
-            number: message.number,
-            state: message.state,
-            on: &message.on,
-            officer: &message.officer,
-            reference: &message.reference,
-            language: message.language,
-            words: message.words.as_ref().map(|words| match words {
-                Ok(words) => Ok(words.as_str()),
-                Err(why) => Err(why.as_str()),
-            }),
-            exported_on: message.exported_on.as_deref(),
-        })
-        .collect();
-    let blocks = rows::blocks(&messages(&told, language));
-    Zeroizing::new(rows::print(&blocks, columns()))
 }

@@ -137,29 +137,12 @@ fn a_bundle_that_overlaps_the_vault_may_bring_what_was_missing_and_change_nothin
         Err(BundleError::Root { .. })
     ));
     // Entries on the workstation's disk that rotted.
-    let bundle = Cursor::new(source.bundle(0, 12));
-    let verified = verify(
-        bundle,
-        &vault,
-        &source.root,
-        Validity::On(TODAY),
-        own,
-        |_| Ok(forked.head(0, 8).entries),
-    );
+    let other = forked.head(0, 8).entries;
+    let verified = source.verify_against(source.bundle(0, 12), &vault, &other);
     assert!(verified.is_err());
-    let bundle = Cursor::new(source.bundle(4, 12));
-    let verified = verify(
-        bundle,
-        &vault,
-        &source.root,
-        Validity::On(TODAY),
-        own,
-        |_| {
-            let mut entries = source.head(0, 8).entries;
-            entries.truncate(7 * 66);
-            Ok(entries)
-        },
-    );
+    let mut short = source.head(0, 8).entries;
+    short.truncate(7 * 66);
+    let verified = source.verify_against(source.bundle(4, 12), &vault, &short);
     assert!(verified.is_err());
 }
 

@@ -182,6 +182,23 @@ impl Source {
             |name| Ok(self.head(name.first, name.last).entries),
         )
     }
+
+    /// The vault's stored entries of any bundle are `entries`.
+    pub(crate) fn verify_against(
+        &self,
+        bytes: Bytes,
+        vault: &VaultTree,
+        entries: &[u8],
+    ) -> Verified {
+        verify(
+            Cursor::new(bytes),
+            vault,
+            &self.root,
+            Validity::On(TODAY),
+            own,
+            |_| Ok(entries.to_vec()),
+        )
+    }
 }
 
 pub(crate) fn found(verified: &VerifiedBundle<Cursor<Bytes>>) -> Vec<(u64, FindingKind)> {
