@@ -1,6 +1,7 @@
-// What coming back with words costs, in headless Chromium: the words' derivation, a log of a million leaves, 10,000 and 100,000
-// records of answers; on one core, and on a quarter of one (a control group of the kernel: a worker is slowed as well, which the
-// browser's own throttling does not do). `cargo xtask bench words` runs it; `--json` for machines.
+// What coming back with words costs, in headless Chromium: the words' keys alone in a worker, then the whole page with them, with
+// a log of a million leaves, with 10,000 and 100,000 records of answers; on one core, and on a quarter of one (a control group of
+// the kernel: a worker is slowed as well, which the browser's own throttling does not do). `cargo xtask bench words` runs it;
+// `--json` for machines, `--leaves-max=65536` and `--share=0.25` for a part of it.
 //
 // Each time is that of the page itself, from the press of the button to the answer on the screen. The limit beside it is the
 // same bytes, fetched in the same browser by the same number of requests and hashed once by the browser's own SHA-256.
@@ -9,6 +10,8 @@ import { createCipheriv, createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as esbuild } from "esbuild";
 import { chromium } from "playwright-core";
 import { build } from "../../web/build/build.mjs";
 import { signer } from "../../web/test/log.mjs";
@@ -22,7 +25,7 @@ const RECORDS = 64;
 const SEEN = 1_024;
 const INDEX_LEAVES = 16_384;
 const CASES = [
-  { name: "no log: the words alone", leaves: 0, records: 0 },
+  { name: "no log", leaves: 0, records: 0 },
   { name: "65,536 leaves (four weeks)", leaves: 65_536, records: 0 },
   { name: "65,536 leaves, 10,000 records", leaves: 65_536, records: 10_000 },
   { name: "65,536 leaves, 100,000 records", leaves: 65_536, records: 100_000 },
@@ -34,6 +37,8 @@ const SPEEDS = [
   { name: "a quarter of one core", share: 1 / 4 },
 ];
 const LOOK_MS_MAX = 30 * 60_000;
+/** A person takes longer to type eight words than the page takes to start: so long on one core. */
+const SETTLE_MS = 3_000;
 
 const sha256 = (...parts) => {
   const hash = createHash("sha256");
@@ -186,14 +191,47 @@ async function browserIn(group, dir) {
 
 // ---------------------------------------------------------------- measuring
 
+/** The page's own derivation of the words' keys, in a worker that has nothing else to do: milliseconds, the median of
+ * five workers, each for its first time. */
+async function derive(browser, share) {
+  const contents = `import { wayOf } from "./way.ts";
+    self.onmessage = async ({ data }) => {
+      const start = performance.now();
+      await wayOf(data, "btp");
+      self.postMessage(performance.now() - start);
+    };`;
+  const resolveDir = fileURLToPath(new URL("../../web/src/", import.meta.url));
+  const built = await esbuild({ stdin: { contents, resolveDir }, bundle: true, minify: true, write: false });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(LOOK_MS_MAX);
+  const all_ms = await page.evaluate(
+    async ({ script, words, settle_ms, count }) => {
+      const all = [];
+      while (all.length < count) {
+        const worker = new Worker(URL.createObjectURL(new Blob([script])));
+        await new Promise((resolve) => setTimeout(resolve, settle_ms));
+        const ended = new Promise((resolve) => (worker.onmessage = ({ data }) => resolve(data)));
+        worker.postMessage(words);
+        all.push(await ended);
+        worker.terminate();
+      }
+      return all.sort((a, b) => a - b);
+    },
+    { script: built.outputFiles[0].text, words: WORDS, settle_ms: SETTLE_MS / share, count: 5 },
+  );
+  await page.close();
+  return { ms: all_ms[2], all_ms };
+}
+
 /** One look in a fresh profile: milliseconds, and what was asked for. */
-async function look(browser, url, asked) {
+async function look(browser, url, asked, share) {
   const context = await browser.newContext();
   const page = await context.newPage();
   page.setDefaultTimeout(LOOK_MS_MAX);
   await page.goto(`${url}/btp/en/return/`);
   await page.fill("#words", WORDS);
   await page.check("#span--all");
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS / share));
   asked.length = 0;
   const start = performance.now();
   await page.getByTestId("look").click();
@@ -241,13 +279,24 @@ const site = await serve(join(dir, "site"), {
   },
 });
 const figures = [];
-const speeds = SPEEDS.map((speed) => ({ ...speed, group: controlGroup(speed.share) }));
+const share = process.argv.find((argument) => argument.startsWith("--share="))?.split("=")[1];
+const speeds = SPEEDS.filter((speed) => share === undefined || speed.share === Number(share)).map((speed) => ({
+  ...speed,
+  group: controlGroup(speed.share),
+}));
 try {
+  for (const speed of speeds) {
+    const browser = await browserIn(speed.group, dir);
+    const figure = { case: "the words' keys, in a worker", speed: speed.name, ...(await derive(browser, speed.share)) };
+    await browser.close();
+    figures.push(figure);
+    if (!isJson) process.stdout.write(`${shown(figure)}\n`);
+  }
   for (const which of CASES.filter(({ leaves }) => leaves <= Number(only))) {
     log = makeLog(forces.btp, which);
     for (const speed of speeds) {
       const browser = await browserIn(speed.group, dir);
-      const { section, ...figure } = await look(browser, site.url, asked);
+      const { section, ...figure } = await look(browser, site.url, asked, speed.share);
       await browser.close();
       if (section !== "none") throw new Error(`the page says ${section}`);
       figures.push({ case: which.name, speed: speed.name, ...figure });
@@ -263,6 +312,7 @@ try {
 
 function shown({ case: name, speed, ms, limit_ms, requests, bytes }) {
   const s = (value) => (value / 1000).toFixed(2).padStart(8);
+  if (requests === undefined) return `${name.padEnd(34)} ${speed.padEnd(22)} ${s(ms)} s`;
   const mb = (bytes / 1e6).toFixed(2).padStart(7);
   const ratio = (ms / limit_ms).toFixed(2).padStart(7);
   return `${name.padEnd(34)} ${speed.padEnd(22)} ${s(ms)} s  ${mb} MB in ${String(requests).padStart(5)}  ${ratio} x fetch and SHA-256`;

@@ -54,6 +54,9 @@ class NoAnswer extends Error {}
 /** Pauses before another try, in milliseconds. */
 const PAUSES_MS = [500, 2_000, 5_000];
 
+/** Of the progress, so much is the keys; the rest is the visit. */
+const KEYS = 0.1;
+
 let visit: Visit | null = null;
 
 async function get(address: string): Promise<Uint8Array | null> {
@@ -82,16 +85,11 @@ function forget(): void {
 }
 
 /** A visit that found nothing to go on with is not kept. */
-async function looked(
-  begun: Visit,
-  span: Span,
-  today: string,
-  progress: (done: number, total: number) => void,
-): Promise<Visited> {
+async function looked(begun: Visit, span: Span, today: string, progress: (fraction: number) => void): Promise<Visited> {
   visit = begun;
   let isKept = false;
   try {
-    const visited = await begun.look(span, today, (fraction) => progress(fraction, 1));
+    const visited = await begun.look(span, today, progress);
     isKept = visited.kind === "looked";
     return visited;
   } finally {
@@ -106,8 +104,10 @@ async function answer(request: Request, tell: Tell<Reply>): Promise<Reply | Comm
       const { force, words, span, today } = request;
       const root_key = forces.find(({ id }) => id === force)?.root_key;
       if (root_key == null) return { kind: "fault", fault: "directory" };
-      const way = await wayOf(words, force);
-      return looked(new Visit(get, force, root_key, way), span, today, telling(tell));
+      const step = telling(tell);
+      const way = await wayOf(words, force, (fraction) => step(KEYS * fraction, 1));
+      const visit = new Visit(get, force, root_key, way);
+      return looked(visit, span, today, (fraction) => step(KEYS + (1 - KEYS) * fraction, 1));
     }
     case "earlier": {
       const mail = await visit?.earlier();

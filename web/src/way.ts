@@ -12,7 +12,7 @@ import { base64urlnopad, bech32 } from "@scure/base";
 import { identityToRecipient } from "age-encryption";
 
 /** The cost of one guess. The same on every device, or the same words would give other keys. */
-export const ARGON2ID = { m: 19_456, t: 2, p: 1, dkLen: 32 } as const;
+export const ARGON2ID = { m: 12_288, t: 3, p: 1, dkLen: 32 } as const;
 
 /** What the words give. All but `recipient` and `thread` is secret. */
 export type Way = {

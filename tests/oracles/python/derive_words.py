@@ -18,7 +18,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 def argon2id(words: str, use: str) -> bytes:
     salt = hashlib.sha256(use.encode()).digest()[:16]
-    return hash_secret_raw(words.encode(), salt, time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, type=Type.ID)
+    return hash_secret_raw(words.encode(), salt, time_cost=3, memory_cost=12288, parallelism=1, hash_len=32, type=Type.ID)
 
 
 def hkdf(root: bytes, label: str, size: int) -> str:
