@@ -42,6 +42,17 @@ function weight(address, more = () => false) {
     .reduce((sum, size) => sum + size, 0);
 }
 
+test("sha256sum agrees with the manifest about every file and every compressed form", () => {
+  const sums = Object.entries(files).flatMap(([address, { sha256, encodings }]) => [
+    `${sha256}  ${fileOf(siteDir, address)}`,
+    ...Object.values(encodings).map((form) => `${form.sha256}  ${join(siteDir, form.path)}`),
+  ]);
+  const check = (lines) => spawnSync("sha256sum", ["--check", "--strict", "--quiet"], { input: lines.join("\n") });
+  assert.ok(sums.length > 200);
+  assert.equal(check(sums).status, 0);
+  assert.notEqual(check([...sums.slice(1), sums[0].replace(/^./, (digit) => (digit === "0" ? "1" : "0"))]).status, 0);
+});
+
 test("every page stands in both languages, says which, links its twin, and has one first heading", () => {
   for (const { id } of forces) {
     for (const name of PLAIN_PAGES) {
