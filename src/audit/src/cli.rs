@@ -7,7 +7,7 @@ use hafan_audit::access::html::Language;
 
 const ABOUT: &str = "Looks at a system of Hafan's from outside, and takes nobody's word.
 
-Each command answers one question, a finding a line, with a verdict at the end. It changes nothing that it looks at.";
+Each command answers one question, a finding a line, with a verdict at the end. It changes nothing that it looks at; `canary plant` alone sends something, as a person does.";
 
 const EXIT_CODES: &str = "Exit codes:
   0  holds: nothing was found that should not be

@@ -2,7 +2,7 @@
 //!
 //! Nobody's word is taken. It shares no code with the programs that it looks at: hashes, trees, notes, directories,
 //! envelopes, frames and records are read here by code of its own, so that one bug cannot hide itself. It holds no key,
-//! and changes nothing that it looks at.
+//! and changes nothing that it looks at; `canary plant` alone sends something, as a person does.
 
 pub mod checkpoint;
 pub mod directory;
