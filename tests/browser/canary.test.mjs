@@ -3,7 +3,8 @@
 // officer.test.mjs does.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,20 +44,37 @@ function server() {
   return found[0];
 }
 
+/** Everything that the server writes or sends until `end` is called, in a file as strace shows it. */
+async function traced(file) {
+  const calls = "trace=write,writev,pwrite64,pwritev,sendto,sendmsg";
+  const strace = spawn("strace", ["-f", "-s", "1000000", "-e", calls, "-o", file, "-p", server()]);
+  const [said] = await once(strace.stderr, "data");
+  assert.match(said.toString(), /attached/);
+  return async () => {
+    strace.kill("SIGINT");
+    await once(strace, "exit");
+  };
+}
+
 for (const lang of ["en", "cy"]) {
   test(`${lang}: marked reports reach the officers, and stand nowhere else`, { skip }, async () => {
     const known = references();
     const marks = join(dir, `marks-${lang}.json`);
+    const writes = join(dir, `writes-${lang}.txt`);
+    const end = await traced(writes);
     const planted = canary("plant", url, "--force", "btp", "--language", lang, "--marks", marks);
     assert.equal(planted.status, 0, planted.stderr);
     assert.equal(planted.said.sent, 1);
     const reference = await stick.carry(known);
+    await end();
+    assert.match(readFileSync(writes, "latin1"), /pwrite64\(/, "what the store writes is among it");
     const opened = join(dir, `read-${lang}.txt`);
     writeFileSync(opened, officer("read", reference, "--reason", "exercise"));
     const [mark] = JSON.parse(readFileSync(marks, "utf8")).marks;
     assert.ok(readFileSync(opened, "utf8").split(mark).length > 20, "it stands in each answer, and in a file's name");
 
     const at = ["store", "pinned", "drafts", "stick"].flatMap((name) => ["--in", join(demo, name)]);
+    at.push("--in", writes);
     const look = (...more) => canary("scan", "--marks", marks, ...at, "--process", server(), ...more);
     const { status, said, stderr } = look("--opened", opened);
     assert.deepEqual([status, said?.findings], [0, []], stderr);
