@@ -166,7 +166,11 @@ impl Words {
         keys: &Keyring,
         week: Week,
     ) -> Result<Self, Failure> {
-        let key = keys.week_key(week).ok().flatten().ok_or_else(|| {
+        let key = keys.week_key(week).map_err(|why| {
+            let advice = "put the file back from the vault's newest copy";
+            Failure::new(Kind::No, why, advice)
+        })?;
+        let key = key.ok_or_else(|| {
             let what = format!(
                 "the intake key of {} is not in this vault, or not sealed to you, so that no copy of the answer could be kept",
                 week.id()
