@@ -79,7 +79,7 @@ for (const lang of ["en", "cy"]) {
     const { status, said, stderr } = look("--opened", opened);
     assert.deepEqual([status, said?.findings], [0, []], stderr);
     const much = new Map(said.looked_at.map(({ what, much: count }) => [what, count]));
-    assert.equal(Number(much.get("forms of each mark, found where they were planted")), FORMS);
+    assert.equal(Number(much.get("forms of them, each found where it was planted")), FORMS);
     assert.ok(Number(much.get("bytes of memory")) > 1 << 20);
     assert.ok(Number(much.get("bytes of files")) > 1 << 20);
 

@@ -1,6 +1,6 @@
 // The form: which page is shown, where it goes next, when it is sealed and sent, or saved.
 //
-// Contract with the demo and the tests (stable; add freely):
+// Contract with the demo, the tests and the auditor's canaries (stable; add freely):
 // - A field's first control has the field's id: #r1, #a1, #p2-name; a date's are #a4-date-day, -month, -year. Radios and
 //   checkboxes carry the codes of content/questions.json; r2 a force's id, online, abroad or unsure.
 // - One button each, shown when it can be used: data-testid = continue, skip, send, send-plain (without words), again, to-answers, return, more,

@@ -134,15 +134,13 @@ pub fn scan(options: &Options) -> Result<Report, Failure> {
         ));
     }
     let Marks { marks } = Marks::read(&options.marks)?;
-    let wanted: Vec<(usize, Vec<Form>)> =
-        marks.iter().map(|mark| forms(mark)).enumerate().collect();
-    let all: Vec<Form> = wanted.iter().flat_map(|(_, forms)| forms.clone()).collect();
-    let planted = find_what_is_planted(&all)?;
-
+    let wanted: Vec<Form> = marks.iter().flat_map(|mark| forms(mark)).collect();
+    find_what_is_planted(&wanted)?;
     Report::of(UNPROVEN, |report| {
+        report.looked_at("marks", marks.len().to_string());
         report.looked_at(
-            "forms of each mark, found where they were planted",
-            planted.to_string(),
+            "forms of them, each found where it was planted",
+            wanted.len().to_string(),
         );
         read_all(report, options, &wanted)?;
         arrived(report, &marks, &options.opened)
@@ -164,12 +162,7 @@ fn arrived(report: &mut Report, marks: &[String], opened: &[PathBuf]) -> Result<
     Ok(())
 }
 
-fn read_all(
-    report: &mut Report,
-    options: &Options,
-    wanted: &[(usize, Vec<Form>)],
-) -> Result<(), Failure> {
-    let all: Vec<Form> = wanted.iter().flat_map(|(_, forms)| forms.clone()).collect();
+fn read_all(report: &mut Report, options: &Options, wanted: &[Form]) -> Result<(), Failure> {
     let count = options.places.len() + options.processes.len();
     let bar = progress::bar("places", u64::try_from(count).unwrap_or(u64::MAX));
     let (mut files_bytes, mut memory_bytes) = (0_u64, 0_u64);
@@ -179,7 +172,7 @@ fn read_all(
             if own.contains(&real(&path)) {
                 continue;
             }
-            match search_file(&path, &all) {
+            match search_file(&path, wanted) {
                 Ok((hits, searched)) => {
                     files_bytes += searched;
                     note(report, &hits);
@@ -195,13 +188,12 @@ fn read_all(
         bar.inc(1);
     }
     for id in &options.processes {
-        let (hits, searched) = search_memory(*id, &all)?;
+        let (hits, searched) = search_memory(*id, wanted)?;
         memory_bytes += searched;
         note(report, &hits);
         bar.inc(1);
     }
     bar.finish_and_clear();
-    report.looked_at("marks", wanted.len().to_string());
     report.looked_at("bytes of files", files_bytes.to_string());
     report.looked_at("bytes of memory", memory_bytes.to_string());
     Ok(())
@@ -229,8 +221,11 @@ fn note(report: &mut Report, hits: &[Hit]) {
     }
 }
 
-/// Each form in a file of noise, and in this process's own memory. Returns how many forms there are.
-fn find_what_is_planted(all: &[Form]) -> Result<usize, Failure> {
+/// Finds each form in a file of noise, and the first in this process's own memory.
+///
+/// # Errors
+/// One is not found: then the scan is void.
+fn find_what_is_planted(wanted: &[Form]) -> Result<(), Failure> {
     let void = |what: String| {
         let advice = "nothing was concluded: this program is broken; tell its developers";
         Failure::new(
@@ -241,7 +236,7 @@ fn find_what_is_planted(all: &[Form]) -> Result<usize, Failure> {
     };
     let dir = tempfile::tempdir().map_err(|error| Failure::write(&std::env::temp_dir(), error))?;
     let path = dir.path().join("planted");
-    for (number, form) in all.iter().enumerate() {
+    for (number, form) in wanted.iter().enumerate() {
         let mut bytes = noise(number);
         let at = NOISE_SIZE_BYTES / 2 + number % 7;
         if let Some(room) = bytes.get_mut(at..at + form.planted.len()) {
@@ -257,13 +252,13 @@ fn find_what_is_planted(all: &[Form]) -> Result<usize, Failure> {
         }
     }
     // The needles are in this process's memory as they are looked for.
-    let (hits, _) = search_memory(std::process::id(), all.get(..1).unwrap_or_default())?;
+    let (hits, _) = search_memory(std::process::id(), wanted.get(..1).unwrap_or_default())?;
     if hits.is_empty() {
         return Err(void(
             "a mark is not found in this process's own memory".to_owned(),
         ));
     }
-    Ok(all.len())
+    Ok(())
 }
 
 impl From<Unreadable> for Failure {
@@ -288,14 +283,11 @@ fn noise(number: usize) -> Vec<u8> {
 fn lost(marks: &[String], opened: &[PathBuf]) -> Result<Option<usize>, Failure> {
     let mut texts = Vec::new();
     for path in opened {
-        texts.push(files::read_needed(path, OPENED_SIZE_MAX)?);
+        let bytes = files::read_needed(path, OPENED_SIZE_MAX)?;
+        texts.push(String::from_utf8_lossy(&bytes).into_owned());
     }
-    let is_in = |mark: &String| {
-        texts
-            .iter()
-            .any(|text| memchr::memmem::find(text, mark.as_bytes()).is_some())
-    };
-    Ok(marks.iter().position(|mark| !is_in(mark)).map(|at| at + 1))
+    let is_lost = |mark: &String| !texts.iter().any(|text| text.contains(mark));
+    Ok(marks.iter().position(is_lost).map(|at| at + 1))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Sends marked reports as a person does: through the page itself, in a real browser.
+//! Sends marked reports as a person does: through the page itself, in a real browser. What it relies on of the page stands at
+//! the head of web/src/form.ts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub struct Planting {
     pub browser: PathBuf,
 }
 
-/// What is shown: the section, and whether an error stands over it.
+/// The section that is shown.
 const SHOWN: &str = "document.querySelector('[data-section]:not([hidden])')?.dataset.section ?? ''";
 
 /// Whether the form can be filled in.
@@ -105,6 +106,9 @@ fn send_one(planting: &Planting, mark: &str) -> Result<(), Failure> {
     ))?;
     if browser.value("document.querySelector('#form') !== null")? != Value::Bool(true) {
         return Err(stuck("a page without a form"));
+    }
+    if browser.value("window.isSecureContext")? != Value::Bool(true) {
+        return Err(stuck("a page that came over no safe connection"));
     }
     browser.wait_for(READY, STARTING_MAX)?;
     for _ in 0..PAGES_MAX {
