@@ -198,9 +198,10 @@ impl Packing {
     fn begins(self, bytes: &[u8]) -> Vec<usize> {
         match self {
             Self::Gzip => memmem::find_iter(bytes, &[0x1f, 0x8b, 8]).collect(),
-            // Deflate with a window of 32 KiB; the second byte makes a multiple of 31 of both, and names no dictionary.
-            Self::Zlib => memchr::memchr_iter(0x78, bytes)
-                .filter(|at| matches!(bytes.get(at + 1), Some(0x01 | 0x5e | 0x9c | 0xda)))
+            Self::Zlib => bytes
+                .array_windows()
+                .enumerate()
+                .filter_map(|(at, head)| is_zlib(*head).then_some(at))
                 .collect(),
             Self::Zstd => memmem::find_iter(bytes, &[0x28, 0xb5, 0x2f, 0xfd]).collect(),
         }
@@ -247,6 +248,12 @@ impl Packing {
         // Into memory it cannot fail; if it did, nothing would be found and the scan be void.
         packed.unwrap_or_default()
     }
+}
+
+/// Whether a zlib stream may begin so: deflate with a window of at most 32 KiB, no dictionary, and together a multiple of 31.
+/// Source: RFC 1950 section 2.2.
+const fn is_zlib(head: [u8; 2]) -> bool {
+    head[0] & 0x8f == 8 && head[1] & 0x20 == 0 && u16::from_be_bytes(head).is_multiple_of(31)
 }
 
 fn whole(name: &'static str, needle: Vec<u8>) -> Form {

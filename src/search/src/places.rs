@@ -146,6 +146,7 @@ fn search_range(
                 hits.push(hit);
             }
         }
+        // A file became shorter meanwhile.
         if filled < want {
             break;
         }
