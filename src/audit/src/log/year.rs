@@ -353,13 +353,7 @@ fn keep_evidence(
     head: &Checkpoint,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let root: String = head
-        .root
-        .0
-        .iter()
-        .take(8)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let root = hex::encode(head.root.0.first_chunk::<8>().unwrap_or(&[0; 8]));
     let mut name = state.as_os_str().to_owned();
     name.push(format!(".found-{year}-{}-{root}.checkpoint", head.size));
     let path = PathBuf::from(name);

@@ -95,30 +95,25 @@ pub fn audit(options: &Options) -> Result<Report, Failure> {
         let advice = "give manifest.json of the published release";
         Failure::new(Kind::Usage, what, advice).because(why)
     })?;
-    let mut report = Report::new(UNPROVEN);
     let site = Site {
         client: &options.client,
         manifest: &manifest,
     };
-    let published = site.published(&bytes, &mut report);
-    if report.is_clean() {
-        published?;
-    } else if let Err(failure) = published {
-        report.unfinished(&failure);
-        return Ok(report);
-    }
-    let requests = site.files(&mut report);
-    let others = site.others(&mut report);
-    let failures = [requests.as_ref().err(), others.as_ref().err()];
-    for failure in failures.into_iter().flatten() {
-        report.unfinished(failure);
-    }
-    report.looked_at("files", manifest.files.len().to_string());
-    if let Ok(requests) = requests {
-        report.looked_at("answers to browsers", requests.to_string());
-    }
-    report.looked_at("headers of each answer", manifest.headers.len().to_string());
-    Ok(report)
+    Report::of(UNPROVEN, |report| {
+        site.published(&bytes, report)?;
+        let requests = site.files(report);
+        let others = site.others(report);
+        let failures = [requests.as_ref().err(), others.as_ref().err()];
+        for failure in failures.into_iter().flatten() {
+            report.unfinished(failure);
+        }
+        report.looked_at("files", manifest.files.len().to_string());
+        if let Ok(requests) = requests {
+            report.looked_at("answers to browsers", requests.to_string());
+        }
+        report.looked_at("headers of each answer", manifest.headers.len().to_string());
+        Ok(())
+    })
 }
 
 struct Site<'a> {

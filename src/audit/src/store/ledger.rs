@@ -146,11 +146,10 @@ impl<'a> Ledger<'a> {
             report.found(name, &shown, what);
         }
         let Some((h, t)) = held.digests else { return };
-        let size = held.size;
         let known = Known {
             segment: place.segment,
             offset,
-            size,
+            size: held.size,
             t,
             kind,
             leaf: None,

@@ -9,7 +9,7 @@ use crate::directory::is_force;
 use crate::entry::ENTRY_SIZE_BYTES;
 use crate::envelope::{self, HEADER_SIZE_BYTES, PREFIX_SIZE_BYTES, RECORD_SIZE_BYTES};
 
-const SECTOR_SIZE_BYTES: u64 = 512;
+const SECTOR_SIZE_BYTES: usize = 512;
 
 /// Trailer of a frame, and what aligns the next one.
 const END_SIZE_BYTES: usize = 12;
@@ -60,12 +60,11 @@ enum Field<T> {
 impl Torn<'_> {
     /// Whether the byte at this offset was written: its sector is not all zeros.
     fn is_there(&self, offset: usize) -> bool {
-        let inside = (self.at + u64::try_from(offset).unwrap_or(0)) % SECTOR_SIZE_BYTES;
-        let inside = usize::try_from(inside).unwrap_or(0);
+        let at = usize::try_from(self.at).unwrap_or(0) + offset;
+        let inside = at % SECTOR_SIZE_BYTES;
         let first = offset.saturating_sub(inside);
-        let sector = self
-            .bytes
-            .get(first..(offset + 512 - inside).min(self.bytes.len()));
+        let end = offset + SECTOR_SIZE_BYTES - inside;
+        let sector = self.bytes.get(first..end.min(self.bytes.len()));
         sector.is_some_and(|sector| sector.iter().any(|byte| *byte != 0))
     }
 
@@ -191,11 +190,11 @@ impl Torn<'_> {
     fn lost(&self, at: usize) -> Option<usize> {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let mut run = 0;
-        for (number, sector) in rest.chunks(512).enumerate() {
+        for (number, sector) in rest.chunks(SECTOR_SIZE_BYTES).enumerate() {
             let is_text = first_text(sector, TEXT_CHARACTERS_MIN).is_some();
             run = if is_text { run + 1 } else { 0 };
             if run > HEADER_SECTORS_MAX {
-                return Some(at + number * 512);
+                return Some(at + number * SECTOR_SIZE_BYTES);
             }
         }
         first_text(rest, HEADER_SIZE_BYTES).map(|text| at + text)
