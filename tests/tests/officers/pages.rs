@@ -98,6 +98,9 @@ fn an_export_that_was_cut_gives_out_the_same_pages_and_no_number_twice() {
     );
 }
 
+/// The calls by which something reaches the disk, and each how many-th of them is looked at.
+const KILLS: [(&str, usize); 4] = [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)];
+
 /// SIGKILL at each call by which something reaches the disk, of the answer and of its export: the same commands again tell the
 /// person each thing once, under one number each, and pages that went out are known.
 #[test]
@@ -106,7 +109,7 @@ fn a_kill_at_each_step_loses_and_repeats_nothing() {
     let h = office.bring(&[from(1)]).remove(0);
     copy(&office, "vault", "first");
     let mut kills = 0;
-    for (call, step) in [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)] {
+    for (call, step) in KILLS {
         for number in (1..).step_by(step) {
             copy(&office, "first", "vault");
             empty_stick(&office);
@@ -145,7 +148,7 @@ fn a_kill_at_each_step_of_an_import_tells_each_person_once() {
     let h = office.load(&[from(1)], &[]).remove(0);
     copy(&office, "vault", "first");
     let mut kills = 0;
-    for (call, step) in [("fsync", 3), ("rename", 1), ("unlink", 2), ("mkdir", 1)] {
+    for (call, step) in KILLS {
         for number in (1..).step_by(step) {
             copy(&office, "first", "vault");
             empty_stick(&office);
