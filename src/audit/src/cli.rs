@@ -61,8 +61,10 @@ pub(crate) enum CanaryVerb {
 }
 
 const PLANT: &str = "Examples:
-  hafan-audit canary plant https://reports.example.org --force btp --marks marks.json
-  hafan-audit canary plant http://127.0.0.1:8080 --force btp --language cy --count 3 --marks marks.json
+  hafan-audit canary plant https://reports.example.org --force btp \\
+      --marks marks.json
+  hafan-audit canary plant http://127.0.0.1:8080 --force btp --language cy \\
+      --count 3 --marks marks.json
 
 Fills in the whole form in a Chromium of its own, with a random mark in every field and in a file, and sends it, once a report. Tell the force before: these are reports that its officers open. The marks are written down before anything is sent. Exits with 0 when all were sent.";
 
@@ -92,10 +94,10 @@ pub(crate) struct PlantArgs {
 }
 
 const SCAN: &str = "Examples:
-  hafan-audit canary scan --marks marks.json --in /var/lib/hafan --in /tmp --in /var/log \\
-      --process $(pidof hafan) --opened read.txt
-  strace -f -s 1000000 -e trace=write,pwrite64,sendto,sendmsg -o writes.txt -p $(pidof hafan)
-      while planting, and then:
+  hafan-audit canary scan --marks marks.json --in /var/lib/hafan --in /tmp \\
+      --in /var/log --process $(pidof hafan) --opened read.txt
+  strace -f -s 1000000 -e trace=write,pwrite64,sendto,sendmsg -o writes.txt \\
+      -p $(pidof hafan)        while planting, and then:
   hafan-audit canary scan --marks marks.json --in writes.txt --opened read.txt
 
 Looks for each mark as UTF-8, UTF-16, hex, base64 at its three offsets, percent, JSON and C escapes, XOR with any one byte, gzip, zlib and Zstandard. First it plants each form itself: a scan that misses one is void and ends with 3. So does one whose marks are not all in what the officers opened (hafan-keys read REFERENCE > read.txt). Run it as root, on the server.";
@@ -177,8 +179,8 @@ pub(crate) struct AccessArgs {
 
 const STORE: &str = "Examples:
   hafan-audit store --config /etc/hafan/config.toml
-  hafan-audit store /mnt/snapshot/store --pinned /mnt/snapshot/pinned --drafts /mnt/snapshot/drafts \\
-      --config /etc/hafan/config.toml --json
+  hafan-audit store /mnt/snapshot/store --pinned /mnt/snapshot/pinned \\
+      --drafts /mnt/snapshot/drafts --config /etc/hafan/config.toml --json
 
 Accounts for every byte of the value log, the index, the pins and the drafts. The server has to be stopped, or the store a snapshot or a copy (cp -a keeps the times, which are looked at). The index is opened in a copy in the temporary folder.";
 
