@@ -34,6 +34,12 @@ for (const name of readdirSync(join(vectors, "directory"))) {
   seed("auditor_note", `directory-note-${name}`, body);
   seed("auditor_note", `directory-${name}`, signed(body));
   seed("directory", name, signed(body));
+  seed("auditor_published", `directory-${name}`, body);
+}
+for (const name of readdirSync(join(vectors, "release"))) {
+  const { body } = read(join(vectors, "release", name));
+  seed("release", name, signed(body));
+  seed("auditor_published", `release-${name}`, body);
 }
 for (const name of readdirSync(join(vectors, "log"))) {
   const { head, body } = read(join(vectors, "log", name));

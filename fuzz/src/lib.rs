@@ -13,6 +13,10 @@ const WITH_REPLIES: &str = include_str!("../../tests/vectors/directory/ok-replie
 pub static ROOT: LazyLock<Signer> =
     LazyLock::new(|| Signer::from_seed("hafan/btp/root", &[7; 32]).expect("a key name"));
 
+/// Signs as somebody who releases the site.
+pub static RELEASER: LazyLock<Signer> =
+    LazyLock::new(|| Signer::from_seed("hafan-release/alys", &[7; 32]).expect("a key name"));
+
 /// The directory of the vector.
 pub static COURIERS: LazyLock<Directory> = LazyLock::new(|| directory(DIRECTORY));
 

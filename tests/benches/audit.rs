@@ -50,6 +50,7 @@ fn log_of_a_million(dir: &Path) -> Result<()> {
         source: Source::folder(dir),
         force: "btp".to_owned(),
         root: None,
+        former_roots: Vec::new(),
         log_key: Some(Vkey::parse(&key)?),
         state: None,
         year: None,
@@ -175,9 +176,11 @@ fn fill(dir: &Path, reports: u64) -> Result<String> {
     }
     store.shutdown();
     let root = Signer::from_seed("hafan/btp/root", &[1; 32])?.verifier();
+    let releaser = Signer::from_seed("hafan-release/alys", &[1; 32])?.verifier();
     let text = format!(
         "log_name = \"{LOG_NAME}\"\nstore_dir = \"store\"\npinned_dir = \"pinned\"\n\
          directories_dir = \"directories\"\ndrafts_dir = \"drafts\"\nleaves_per_epoch = {LEAVES_PER_EPOCH}\n\
+         release_path = \"release\"\nrelease_keys = [\"{releaser}\"]\n\
          [forces.btp]\nroot = \"{root}\"\n"
     );
     fs::write(dir.join("config.toml"), text)?;

@@ -135,7 +135,7 @@ fn a_hangup_reads_the_directories_again_and_takes_none_that_is_not_right() {
         assert_eq!(sequence(&server), 3, "{words}");
     };
     server.laid.issue("btp", 2, today());
-    refused("has sequence 2, and 3 is handed out already");
+    refused("has sequence 2, and 3 is in the operator's log");
     server
         .laid
         .issue("btp", 4, today().checked_sub(8.days()).unwrap());
@@ -162,7 +162,7 @@ struct Fault {
     words: &'static [&'static str],
 }
 
-const FAULTS: [Fault; 13] = [
+const FAULTS: [Fault; 18] = [
     Fault {
         what: "no configuration",
         make: |laid| fs::remove_file(laid.path("config.toml")).unwrap(),
@@ -233,6 +233,46 @@ const FAULTS: [Fault; 13] = [
             "is not the one in the manifest",
             "restore the released build",
         ],
+    },
+    Fault {
+        what: "no release",
+        make: |laid| fs::remove_file(laid.path("release")).unwrap(),
+        code: 3,
+        words: &["cannot read the release", "hafan-keys release sign"],
+    },
+    Fault {
+        what: "a release of another site",
+        make: |laid| {
+            let path = laid.path("site/manifest.json");
+            let manifest = fs::read_to_string(&path).unwrap();
+            fs::write(&path, format!("{manifest} ")).unwrap();
+        },
+        code: 4,
+        words: &["is of another site", "bring both from one release"],
+    },
+    Fault {
+        what: "a release that was changed",
+        make: |laid| {
+            let note = fs::read_to_string(laid.path("release")).unwrap();
+            fs::write(laid.path("release"), note.replace(":1,", ":2,")).unwrap();
+        },
+        code: 4,
+        words: &["the release", "is refused", "the note was changed"],
+    },
+    Fault {
+        what: "no operator's log",
+        make: |laid| fs::remove_dir_all(laid.path("store/operator")).unwrap(),
+        code: 4,
+        words: &[
+            "operator/checkpoint is not what this server wrote",
+            "one backup of both",
+        ],
+    },
+    Fault {
+        what: "no pin of the operator's log",
+        make: |laid| fs::remove_file(laid.path("pinned/operator.checkpoint")).unwrap(),
+        code: 4,
+        words: &["operator.checkpoint is not what this server wrote"],
     },
     Fault {
         what: "no store",

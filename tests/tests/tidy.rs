@@ -195,7 +195,7 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
-const READERS: [(&str, &str, &str); 7] = [
+const READERS: [(&str, &str, &str); 8] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
     (
@@ -203,6 +203,7 @@ const READERS: [(&str, &str, &str); 7] = [
         "keys-tooling/record/tests/record/vectors.rs",
         "json",
     ),
+    ("release", "src/directory/tests/release.rs", "txt"),
     ("reply", "keys-tooling/open/tests/reply_vectors.rs", "json"),
     ("report", "src/report/tests/vectors.rs", "json"),
     ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
@@ -235,7 +236,7 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 35] = [
+const PARSERS: [(&str, &str); 37] = [
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
     ("age_header", "header::split("),
@@ -243,6 +244,7 @@ const PARSERS: [(&str, &str); 35] = [
     ("ustar", "stream::Reader::new("),
     ("report_json", "Report::parse("),
     ("directory", "Directory::open("),
+    ("release", "Release::open("),
     ("note", "note::open("),
     ("checkpoint", "Checkpoint::parse("),
     ("cosigned", "open_cosigned("),
@@ -269,6 +271,7 @@ const PARSERS: [(&str, &str); 35] = [
     ("auditor_store", "first_stray("),
     ("auditor_record", "Parts::of("),
     ("auditor_record", "Line::parse("),
+    ("auditor_published", "Published::read("),
     ("auditor_site", "Manifest::parse("),
     ("auditor_site", "scripts("),
 ];

@@ -43,7 +43,11 @@ pub(crate) fn run(args: &Ceremony) -> Result<ExitCode, Failure> {
             "the quorum is at most the number of officers",
         ));
     }
-    let log = keys::verifier(&args.log)?;
+    let log = keys::verifier(
+        &args.log,
+        "--log",
+        "the log key that hafan init printed (name+ID+key), or a file that holds it",
+    )?;
     let passphrases = Passphrases::from(args.passphrases.passphrase_file.as_deref())?;
     let places = Places::begin(args)?;
     let done =

@@ -6,6 +6,7 @@ pub(crate) mod keys;
 mod places;
 pub(crate) mod reader;
 pub(crate) mod record;
+pub(crate) mod release;
 pub(crate) mod replies;
 
 use std::path::PathBuf;
@@ -68,6 +69,9 @@ pub(crate) enum Verb {
     /// The access record: who opened what, and why.
     #[command(subcommand)]
     Record(record::Record),
+    /// For those who release the site: sign what reporters' browsers are given.
+    #[command(subcommand)]
+    Release(release::Release),
     /// Answer the person who sent a report, if they took words.
     #[command(after_help = replies::REPLY)]
     Reply(replies::Reply),

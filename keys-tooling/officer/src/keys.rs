@@ -170,23 +170,17 @@ pub(crate) fn give_out(path: &Path, bytes: &[u8], access: Access) -> io::Result<
     })
 }
 
-/// A vkey, or the path of a file that holds one.
-pub(crate) fn verifier(vkey_or_file: &str) -> Result<Verifier, Failure> {
+/// A vkey, or the path of a file that holds one; `flag` takes it, and `which` says what is wanted.
+pub(crate) fn verifier(vkey_or_file: &str, flag: &str, which: &str) -> Result<Verifier, Failure> {
     if let Ok(verifier) = vkey_or_file.trim().parse() {
         return Ok(verifier);
     }
     let path = Path::new(vkey_or_file);
-    let usage = |what: String| {
-        Failure::new(
-            Kind::Usage,
-            what,
-            "give the log key that hafan init printed (name+ID+key), or a file that holds it",
-        )
-    };
+    let usage = |what: String| Failure::new(Kind::Usage, what, format!("give {which}"));
     if !path.is_file() {
-        return Err(usage(
-            "--log is neither a verification key nor a file".to_owned(),
-        ));
+        return Err(usage(format!(
+            "{flag} is neither a verification key nor a file"
+        )));
     }
     read_line(path)?
         .parse()

@@ -25,6 +25,7 @@ mod read;
 mod reader;
 mod record;
 mod reference;
+mod release;
 mod replies;
 mod retire;
 mod rotate;
@@ -82,6 +83,7 @@ fn run() -> Result<ExitCode, Failure> {
         Verb::Read(args) => read::run(args),
         Verb::Reader(args) => reader::run(args),
         Verb::Record(verb) => record::run(verb),
+        Verb::Release(verb) => release::run(verb),
         Verb::Reply(args) => replies::reply(args),
         Verb::Replies(verb) => replies::run(verb),
         Verb::Retire(args) => retire::run(args),

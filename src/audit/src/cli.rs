@@ -22,7 +22,9 @@ const LOG: &str = "Examples:
   hafan-audit log --dir mirror --force btp --root root.vkey
   hafan-audit log --dir one-log --log-key log.vkey --force btp --leaves 8
 
-Reads every entry and every tile of every year, derives all tiles anew from the entries, and compares the tree with the signed checkpoint and with each checkpoint that was kept. With --state it keeps what it saw, finds a log that was rewritten or rolled back since, and goes on where an interrupted run ended, or at the kept checkpoint if that is before. A run with a finding leaves the state as it was.";
+Reads every entry and every tile of every year, derives all tiles anew from the entries, and compares the tree with the signed checkpoint and with each checkpoint that was kept. With --state it keeps what it saw, finds a log that was rewritten or rolled back since, and goes on where an interrupted run ended, or at the kept checkpoint if that is before. A run with a finding leaves the state as it was.
+
+The operator's log is read with it: every directory and every release, each with its note, and the directory that is served must be the newest of the force in it.";
 
 #[derive(Parser)]
 #[command(name = "hafan-audit", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
@@ -122,18 +124,28 @@ pub(crate) struct ScanArgs {
 }
 
 const SITE: &str = "Examples:
-  hafan-audit site https://reports.example.org --manifest manifest.json
+  hafan-audit site https://reports.example.org --log-key log.vkey \\
+      --release-key alys.vkey --release-key bryn.vkey
+  hafan-audit site https://reports.example.org --log-key log.vkey \\
+      --release-key alys.vkey --release-key bryn.vkey --manifest manifest.json
 
-Fetches every file of the manifest as browsers do, plain and compressed, and compares each byte and header; then what must not be there. The manifest is that of the published release: build it yourself (cargo xtask site), or have it from a source that you trust.";
+The release that is served must be signed by each release key and by nobody else, and be the newest in the operator's log. Then fetches every file of its manifest as browsers do, plain and compressed, and compares each byte and header; then what must not be there. With --manifest all is compared with that one: build it yourself from the commit of the release (cargo xtask site). Have the keys from those who release the site, not from the server's operator.";
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("wanted").required(true).multiple(true).args(["release_key", "manifest"]))]
 pub(crate) struct SiteArgs {
     /// The server's address: https and a name.
     #[arg(value_name = "URL")]
     pub(crate) server: String,
-    /// The manifest of the published release.
+    /// The key of somebody who releases the site. Once for each of them.
+    #[arg(long, value_name = "VKEY_OR_FILE", requires = "log_key")]
+    pub(crate) release_key: Vec<String>,
+    /// The key of the server's logs.
+    #[arg(long, value_name = "VKEY_OR_FILE", requires = "release_key")]
+    pub(crate) log_key: Option<String>,
+    /// The manifest of a build of your own.
     #[arg(long, value_name = "FILE")]
-    pub(crate) manifest: PathBuf,
+    pub(crate) manifest: Option<PathBuf>,
     /// Allow plain HTTP to another machine than this one.
     #[arg(long)]
     pub(crate) allow_http: bool,
@@ -225,6 +237,9 @@ pub(crate) struct LogArgs {
     /// The force's root key: root.vkey of the ceremony, or the key in it.
     #[arg(long, value_name = "VKEY_OR_FILE")]
     pub(crate) root: Option<String>,
+    /// A root key that the force had before. May be given several times.
+    #[arg(long, value_name = "VKEY_OR_FILE", requires = "root")]
+    pub(crate) former_root: Vec<String>,
     /// The key of the logs, where no directory is served.
     #[arg(long, value_name = "VKEY_OR_FILE")]
     pub(crate) log_key: Option<String>,

@@ -44,6 +44,11 @@ impl Kind {
         (6, Self::Tombstone),
     ];
 
+    fn byte(self) -> u8 {
+        let found = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        found.map_or(0, |(byte, _)| *byte)
+    }
+
     fn of(byte: u8) -> Option<Self> {
         let found = Self::ALL.iter().find(|(known, _)| *known == byte);
         found.map(|(_, kind)| *kind)
@@ -94,6 +99,22 @@ impl Entry {
             *to = *from;
         }
         Ok(Self { kind, h, t })
+    }
+}
+
+impl Entry {
+    /// The bytes of an entry.
+    #[must_use]
+    pub fn encode(&self) -> [u8; ENTRY_SIZE_BYTES] {
+        let mut entry = [0; ENTRY_SIZE_BYTES];
+        let bytes = [1, self.kind.byte()]
+            .into_iter()
+            .chain(self.h)
+            .chain(self.t);
+        for (to, from) in entry.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        entry
     }
 }
 

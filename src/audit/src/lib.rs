@@ -10,6 +10,7 @@ pub mod entry;
 pub mod envelope;
 pub mod merkle;
 pub mod note;
+pub mod published;
 
 pub mod client;
 pub mod failure;

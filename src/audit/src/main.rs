@@ -13,6 +13,7 @@ use hafan_audit::client::{Client, PlainHttp};
 use hafan_audit::directory::is_force;
 use hafan_audit::failure::{Failure, Kind};
 use hafan_audit::log::{BeatChange, Options, Reading, Source};
+use hafan_audit::note::Vkey;
 use hafan_audit::report::Report;
 use hafan_audit::{access, canary, files, log, site, store};
 use serde_json::json;
@@ -73,9 +74,17 @@ fn plain(is_allowed: bool) -> PlainHttp {
 }
 
 fn site_verb(args: SiteArgs) -> Result<Report, Failure> {
+    let release = match &args.log_key {
+        Some(log_key) => Some(site::Released {
+            keys: vkeys(&args.release_key)?,
+            log_key: files::vkey(log_key)?,
+        }),
+        None => None,
+    };
     site::audit(&site::Options {
         client: Client::new(&args.server, plain(args.allow_http))?,
         manifest: args.manifest,
+        release,
     })
 }
 
@@ -147,6 +156,10 @@ fn store_verb(args: &StoreArgs) -> Result<Report, Failure> {
     })
 }
 
+fn vkeys(given: &[String]) -> Result<Vec<Vkey>, Failure> {
+    given.iter().map(|key| files::vkey(key)).collect()
+}
+
 fn beat(is_accepted: bool) -> BeatChange {
     if is_accepted {
         BeatChange::Accepted
@@ -183,6 +196,7 @@ fn log_verb(args: &LogArgs) -> Result<Report, Failure> {
         source,
         force: args.force.clone(),
         root: args.root.as_deref().map(files::vkey).transpose()?,
+        former_roots: vkeys(&args.former_root)?,
         log_key: args.log_key.as_deref().map(files::vkey).transpose()?,
         state: args.state.clone(),
         year: args.year,

@@ -195,6 +195,12 @@ struct Line<'a> {
     signature: Vec<u8>,
 }
 
+impl Line<'_> {
+    fn is_by(&self, key: &Vkey) -> bool {
+        self.name == key.name && self.id == key.id
+    }
+}
+
 /// A note taken apart; nothing of it is believed yet.
 pub struct Note<'a> {
     text: &'a str,
@@ -245,18 +251,28 @@ impl<'a> Note<'a> {
     /// # Errors
     /// See [`NoteError`].
     pub fn signed_by(&self, key: &Vkey) -> Result<&'a str, NoteError> {
-        let [line] = self.lines.as_slice() else {
+        if self.lines.len() != 1 {
             let found = self.lines.len();
             return Err(NoteError::Signatures { found });
-        };
-        if line.name != key.name || line.id != key.id {
+        }
+        if !self.lines.iter().any(|line| line.is_by(key)) {
             return Err(NoteError::Unsigned);
         }
-        let signature: Option<&[u8; 64]> = line.signature.as_slice().try_into().ok();
-        match signature {
-            Some(signature) if key.verifies(self.text.as_bytes(), signature) => Ok(self.text),
-            Some(_) | None => Err(NoteError::Signature),
+        if self.has_signature_of(key) {
+            Ok(self.text)
+        } else {
+            Err(NoteError::Signature)
         }
+    }
+
+    /// Whether a signature under it is this key's of its text.
+    #[must_use]
+    pub fn has_signature_of(&self, key: &Vkey) -> bool {
+        let lines = self.lines.iter().filter(|line| line.is_by(key));
+        lines.into_iter().any(|line| {
+            let signature: Option<&[u8; 64]> = line.signature.as_slice().try_into().ok();
+            signature.is_some_and(|signature| key.verifies(self.text.as_bytes(), signature))
+        })
     }
 }
 

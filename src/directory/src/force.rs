@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::operator::OPERATOR;
+
 /// Longest name of a force in bytes.
 pub const FORCE_SIZE_BYTES_MAX: usize = 32;
 
@@ -28,6 +30,9 @@ pub enum ForceError {
         /// Offset in bytes.
         at: usize,
     },
+    /// The name under which the operator's own log lies beside those of the forces.
+    #[error("no force can be named `operator`: the operator's log has that name")]
+    Operator,
 }
 
 impl Force {
@@ -48,10 +53,11 @@ impl FromStr for Force {
         let wrong = text.bytes().enumerate().position(|(at, byte)| {
             !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || (byte == b'-' && at > 0))
         });
-        wrong.map_or_else(
-            || Ok(Self(text.to_owned())),
-            |at| Err(ForceError::Character { at }),
-        )
+        match wrong {
+            Some(at) => Err(ForceError::Character { at }),
+            None if text == OPERATOR => Err(ForceError::Operator),
+            None => Ok(Self(text.to_owned())),
+        }
     }
 }
 

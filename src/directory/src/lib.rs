@@ -1,10 +1,10 @@
-//! The directory of a force: its public keys, signed by its root key; and the request signatures of
-//! the couriers that it names.
+//! The directory of a force: its public keys, signed by its root key; the request signatures of the
+//! couriers that it names; and the releases of the site, which with directories are the operator's log.
 //!
 //! Pure: the date and the time come in as arguments. It must never hold a key that opens a report,
 //! and names no key encapsulation: a recipient is checked as text. It trusts no input: only what
 //! was signed is parsed, and there is one way to write a directory. The bytes are those of
-//! docs/protocol.md, section 7.
+//! docs/protocol.md, sections 7 and 9.
 
 mod directory;
 mod force;
@@ -12,6 +12,8 @@ mod recipient;
 mod seen;
 mod wire;
 
+pub mod operator;
+pub mod release;
 pub mod request;
 
 pub use directory::{

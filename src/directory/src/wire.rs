@@ -199,7 +199,7 @@ fn parse_intake(wire: &WireIntake) -> Result<IntakeKey, WireError> {
     })
 }
 
-fn parse_date(member: &'static str, text: &str) -> Result<Date, WireError> {
+pub(crate) fn parse_date(member: &'static str, text: &str) -> Result<Date, WireError> {
     // Other forms of ISO 8601 are dates too, but there is one way to write ours.
     Date::from_str(text)
         .ok()

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use hafan_directory::{Force, root_key_name};
+use hafan_directory::{Force, release, root_key_name};
 use hafan_tlog::Verifier;
 use serde::Deserialize;
 
@@ -100,6 +100,14 @@ pub struct Config {
     /// Folder of the built site with its `manifest.json`. No default.
     /// Who controls it controls the page that seals reports: only a released build belongs there.
     pub site_dir: PathBuf,
+
+    /// File of the signed release of the site in `site_dir`. No default.
+    /// Who controls it can put an older release in its place, which the operator's log refuses; none of his own.
+    pub release_path: PathBuf,
+
+    /// The vkeys of the people who release the site, `hafan-release/<name>+…`: each of them must have signed. 1 to 8.
+    /// No default. Who changes them can serve a site of his own, which auditors refuse, who have the keys from elsewhere.
+    pub release_keys: Vec<String>,
 
     /// Folder of the signed directories, `<force>.directory`; read at start and on SIGHUP. No default.
     /// Who controls it can withhold a newer directory; a false one does not verify against the force's root key.
@@ -268,12 +276,14 @@ impl Config {
             &mut config.pinned_dir,
             &mut config.drafts_dir,
             &mut config.site_dir,
+            &mut config.release_path,
             &mut config.directories_dir,
         ] {
             *path = base.join(&path);
         }
         config.check_bounds()?;
         config.roots()?;
+        config.release_verifiers()?;
         Ok(config)
     }
 
@@ -347,6 +357,24 @@ impl Config {
         Ok(roots)
     }
 
+    /// The keys that sign releases of the site.
+    ///
+    /// # Errors
+    /// [`ConfigError::Option`] for what is no vkey, and for keys that cannot be those of releases.
+    pub fn release_verifiers(&self) -> Result<Vec<Verifier>, ConfigError> {
+        let keys: Result<Vec<Verifier>, ConfigError> = self
+            .release_keys
+            .iter()
+            .map(|vkey| {
+                vkey.parse()
+                    .map_err(|error| wrong("release_keys", format!("{error}")))
+            })
+            .collect();
+        let keys = keys?;
+        release::check_keys(&keys).map_err(|error| wrong("release_keys", error.to_string()))?;
+        Ok(keys)
+    }
+
     /// What the store needs to know.
     #[must_use]
     pub fn store(&self, forces: Vec<Force>) -> StoreConfig {
@@ -367,13 +395,18 @@ impl Config {
 mod tests {
     use super::*;
 
+    fn vkey(name: &str) -> Verifier {
+        let signer = hafan_tlog::Signer::from_seed(name, &[7; 32]).unwrap();
+        signer.verifier()
+    }
+
     fn sound() -> String {
-        let root = hafan_tlog::Signer::from_seed("hafan/btp/root", &[7; 32])
-            .unwrap()
-            .verifier();
+        let root = vkey("hafan/btp/root");
+        let release = vkey("hafan-release/alys");
         format!(
             "listen = \"127.0.0.1:0\"\nlog_name = \"log.example/hafan\"\nlog_key_path = \"log.key\"\n\
              store_dir = \"store\"\npinned_dir = \"pinned\"\ndrafts_dir = \"drafts\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
+             release_path = \"release\"\nrelease_keys = [\"{release}\"]\n\
              [forces.btp]\nroot = \"{root}\"\n"
         )
     }
@@ -440,6 +473,27 @@ mod tests {
             found.contains("wanted the vkey named hafan/leicestershire/root"),
             "{found}"
         );
+    }
+
+    #[test]
+    fn keys_that_cannot_be_those_of_releases_are_refused() {
+        for (wanted, keys) in [
+            ("`release_keys`", "[]"),
+            ("`release_keys`", "[\"hafan-release/alys\"]"),
+            (
+                "hafan-release/NAME",
+                &format!("[\"{}\"]", vkey("hafan/btp/root")),
+            ),
+            (
+                "different keys",
+                &format!("[\"{0}\", \"{0}\"]", vkey("hafan-release/alys")),
+            ),
+        ] {
+            let text = sound();
+            let line = text.lines().find(|line| line.starts_with("release_keys"));
+            let found = refused(&text.replace(line.unwrap(), &format!("release_keys = {keys}")));
+            assert!(found.contains(wanted), "{keys}: {found}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The signed directories that the server hands out, read from `directories_dir` at start and on SIGHUP.
 //!
-//! Only what a force's root key signed is taken; a newer one never gives way to an older one while the server runs.
+//! Only what a force's root key signed is taken, and nothing is handed out that is not in the operator's log, which never
+//! goes back.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
+use hafan_directory::operator::Published;
 use hafan_directory::{DIRECTORY_SIZE_BYTES_MAX, DateError, Directory, Force, OpenError};
 use hafan_tlog::Verifier;
 use jiff::civil::Date;
 
 use crate::config::Roots;
+use crate::store::{OperatorError, OperatorLog, Publication};
 
 /// Why a directory cannot be handed out.
 #[derive(Debug, thiserror::Error)]
@@ -73,15 +76,13 @@ pub enum DirectoryError {
         /// This server's.
         wanted: Box<Verifier>,
     },
-    /// Older than what is handed out now.
-    #[error("the directory of {force} has sequence {found}, and {current} is handed out already")]
-    Older {
+    /// The operator's log does not take it: it is older than what was given out, or the disk refuses.
+    #[error("the directory of {force} cannot be given out")]
+    Log {
         /// Whose.
         force: Force,
-        /// Its sequence.
-        found: u64,
-        /// The sequence of the one before.
-        current: u64,
+        /// Why.
+        source: Box<OperatorError>,
     },
 }
 
@@ -93,6 +94,13 @@ pub(crate) struct Issued {
 }
 
 impl Issued {
+    fn publication(&self) -> Publication {
+        Publication {
+            note: self.note.clone(),
+            published: Published::Directory(Box::new(self.directory.clone())),
+        }
+    }
+
     fn check_date(&self, today: Date) -> Result<(), DirectoryError> {
         self.directory
             .check_date(today)
@@ -142,31 +150,39 @@ impl Directories {
             .collect()
     }
 
-    /// Reads them again; one that is refused leaves the one before it in place. Returns the refusals.
-    pub fn read_again(&self, today: Date) -> Vec<(Force, DirectoryError)> {
+    /// All of them, for the operator's log: what is given out is in it before.
+    #[must_use]
+    pub fn publications(&self) -> Vec<Publication> {
+        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
+        issued.values().map(|issued| issued.publication()).collect()
+    }
+
+    /// Reads them again, and logs what is new; one that is refused leaves the one before it in place. Returns the refusals.
+    pub fn read_again(&self, today: Date, log: &OperatorLog) -> Vec<(Force, DirectoryError)> {
         let mut refused = Vec::new();
         for (force, root) in &self.roots {
-            if let Err(error) = self.replace(force, root, today) {
+            if let Err(error) = self.replace(force, root, today, log) {
                 refused.push((force.clone(), error));
             }
         }
         refused
     }
 
-    fn replace(&self, force: &Force, root: &Verifier, today: Date) -> Result<(), DirectoryError> {
+    fn replace(
+        &self,
+        force: &Force,
+        root: &Verifier,
+        today: Date,
+        log: &OperatorLog,
+    ) -> Result<(), DirectoryError> {
         let read = read_one(&self.dir, force, root, &self.log)?;
         read.check_date(today)?;
+        log.publish(&[read.publication()])
+            .map_err(|source| DirectoryError::Log {
+                force: force.clone(),
+                source: Box::new(source),
+            })?;
         let mut issued = self.issued.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(current) = issued.get(force) {
-            let (found, current) = (read.directory.sequence(), current.directory.sequence());
-            if found < current {
-                return Err(DirectoryError::Older {
-                    force: force.clone(),
-                    found,
-                    current,
-                });
-            }
-        }
         issued.insert(force.clone(), Arc::new(read));
         Ok(())
     }

@@ -18,6 +18,7 @@ mod metrics;
 pub mod problem;
 pub mod process;
 mod read;
+mod release;
 pub mod replies;
 pub mod router;
 pub mod sequencer;

@@ -52,6 +52,38 @@ fn note_for(issued: &Issued, today: Date) -> Result<Bytes, Problem> {
     Ok(issued.note.clone())
 }
 
+/// `GET /v1/release`: the note of the release that is served, as it was signed.
+pub(crate) async fn release(State(app): State<Arc<App>>) -> Response {
+    bytes_answer(TEXT, app.release.clone())
+}
+
+/// `GET /log/operator/checkpoint`.
+pub(crate) async fn operator_checkpoint(State(app): State<Arc<App>>) -> Response {
+    bytes_answer(TEXT, app.operator.checkpoint())
+}
+
+/// `GET /log/operator/tile/…`: hashes or entries.
+pub(crate) async fn operator_tile(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let tile = app.operator.tile(&tile_path(&request)?);
+    Ok(bytes_answer(BYTES, tile.ok_or(Problem::NotFound)?))
+}
+
+/// `GET /log/operator/notes/{leaf}`: the directory or release that a leaf stands for.
+pub(crate) async fn operator_note(
+    State(app): State<Arc<App>>,
+    Path(leaf): Path<String>,
+) -> Result<Response, Problem> {
+    let leaf = parse_number(&leaf)?;
+    let note = tokio::task::spawn_blocking(move || app.operator.note(leaf)).await;
+    let note = note
+        .map_err(|_| Problem::Internal)?
+        .map_err(|_| Problem::Internal)?;
+    Ok(bytes_answer(TEXT, note.ok_or(Problem::NotFound)?))
+}
+
 /// `GET /log/{force}/latest`: the year of the newest log.
 pub(crate) async fn latest(
     State(app): State<Arc<App>>,
@@ -93,20 +125,21 @@ pub(crate) async fn tile(
 ) -> Result<Response, Problem> {
     let (force, _) = issued(&app, &force)?;
     let year = parse_year(&year)?;
-    // From the address as it was sent: `tile/` and what is behind it, in the one way to write it.
-    let (_, path) = request
-        .uri()
-        .path()
-        .split_once("/tile/")
-        .ok_or(Problem::NotFound)?;
-    let path: TilePath = format!("tile/{path}")
-        .parse()
-        .map_err(|_| Problem::NotFound)?;
+    let path = tile_path(&request)?;
     let tile = tokio::task::spawn_blocking(move || app.store.tile(&force, year, &path)).await;
     let tile = tile
         .map_err(|_| Problem::Internal)?
         .map_err(|_| Problem::Internal)?;
     Ok(bytes_answer(BYTES, tile.ok_or(Problem::NotFound)?))
+}
+
+/// From the address as it was sent: `tile/` and what is behind it, in the one way to write it.
+fn tile_path(request: &Request) -> Result<TilePath, Problem> {
+    let path = request.uri().path().split_once("/tile/");
+    let (_, path) = path.ok_or(Problem::NotFound)?;
+    format!("tile/{path}")
+        .parse()
+        .map_err(|_| Problem::NotFound)
 }
 
 /// A year of four digits; another way to write one is another address, where nothing is.
@@ -115,6 +148,16 @@ pub(crate) fn parse_year(text: &str) -> Result<u16, Problem> {
         return text.parse().map_err(|_| Problem::NotFound);
     }
     Err(Problem::NotFound)
+}
+
+/// A number in the one way to write it; another is another address, where nothing is.
+pub(crate) fn parse_number(text: &str) -> Result<u64, Problem> {
+    let number: u64 = text.parse().map_err(|_| Problem::NotFound)?;
+    if number.to_string() == text {
+        Ok(number)
+    } else {
+        Err(Problem::NotFound)
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +216,15 @@ mod tests {
         assert_eq!(parse_year("2026"), Ok(2026));
         for text in ["", "26", "02026", "+202", "20 6", "２０２６"] {
             assert_eq!(parse_year(text), Err(Problem::NotFound), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_way_to_be_written() {
+        assert_eq!(parse_number("0"), Ok(0));
+        assert_eq!(parse_number("16384"), Ok(16_384));
+        for text in ["", "00", "+1", "-1", "1.0", "18446744073709551616", "٣"] {
+            assert_eq!(parse_number(text), Err(Problem::NotFound), "{text}");
         }
     }
 }

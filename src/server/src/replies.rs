@@ -15,7 +15,7 @@ use crate::courier::authorised;
 use crate::headers::bytes_answer;
 use crate::limits::PAGES_WAITING_MAX;
 use crate::problem::Problem;
-use crate::read::{BYTES, issued, parse_digest, parse_year};
+use crate::read::{BYTES, issued, parse_digest, parse_number, parse_year};
 use crate::router::App;
 use crate::store::Accepted;
 use crate::submit::problem_of_submit;
@@ -76,28 +76,4 @@ pub(crate) async fn page(
     let found = found.await.map_err(|_| Problem::Internal)?;
     let found = found.map_err(|_| Problem::Internal)?;
     Ok(bytes_answer(BYTES, found.ok_or(Problem::NotFound)?))
-}
-
-/// A number in the one way to write it; another is another address, where nothing is.
-fn parse_number(text: &str) -> Result<u64, Problem> {
-    let number: u64 = text.parse().map_err(|_| Problem::NotFound)?;
-    if number.to_string() == text {
-        Ok(number)
-    } else {
-        Err(Problem::NotFound)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_has_one_way_to_be_written() {
-        assert_eq!(parse_number("0"), Ok(0));
-        assert_eq!(parse_number("16384"), Ok(16_384));
-        for text in ["", "00", "+1", "-1", "1.0", "18446744073709551616", "٣"] {
-            assert_eq!(parse_number(text), Err(Problem::NotFound), "{text}");
-        }
-    }
 }

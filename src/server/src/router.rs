@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
+use bytes::Bytes;
 use http::header::{HeaderName, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
@@ -20,7 +21,7 @@ use crate::directories::Directories;
 use crate::drafts::Drafts;
 use crate::problem::Problem;
 use crate::site::Site;
-use crate::store::Store;
+use crate::store::{OperatorLog, Store};
 use crate::{courier, drafts, metrics, read, replies, submit};
 
 const READ_ONLY: &str = "GET, HEAD";
@@ -38,8 +39,12 @@ pub struct App {
     pub drafts: Arc<Drafts>,
     /// The forces' signed keys.
     pub directories: Directories,
+    /// The operator's log, in which all that is handed out stands.
+    pub operator: OperatorLog,
     /// The pages.
     pub site: Site,
+    /// The release that they are of, as it was signed.
+    pub release: Bytes,
     /// Where `/leave` goes.
     pub leave_url: HeaderValue,
     /// The day of the start.
@@ -97,6 +102,19 @@ pub fn public(app: Arc<App>) -> Router {
                 .put(drafts::put)
                 .delete(drafts::delete)
                 .fallback(async || Problem::Method(DRAFT_METHODS)),
+        )
+        .route("/v1/release", get(read::release).fallback(not_get))
+        .route(
+            "/log/operator/checkpoint",
+            get(read::operator_checkpoint).fallback(not_get),
+        )
+        .route(
+            "/log/operator/tile/{*rest}",
+            get(read::operator_tile).fallback(not_get),
+        )
+        .route(
+            "/log/operator/notes/{leaf}",
+            get(read::operator_note).fallback(not_get),
         )
         .route("/log/{force}/latest", get(read::latest).fallback(not_get))
         .route("/log/{force}/beat", get(read::beat).fallback(not_get))

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock;
 use crate::directories::Directories;
+use crate::store::OperatorLog;
 use crate::telemetry::{Event, log};
 
 /// The signals that the server hears.
@@ -25,15 +26,15 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT; each SIGHUP on the way reads the directories again.
-    pub(crate) async fn stop(&mut self, directories: &Directories) {
+    pub(crate) async fn stop(&mut self, directories: &Directories, operator: &OperatorLog) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => {
-                    let refused = directories.read_again(clock::today());
-                    for (force, error) in &refused {
-                        log(&Event::DirectoryRefused { force, why: error.to_string() });
+                    let refused = directories.read_again(clock::today(), operator);
+                    for (force, why) in &refused {
+                        log(&Event::DirectoryRefused { force, why });
                     }
                     if refused.is_empty() {
                         log(&Event::DirectoriesRead);

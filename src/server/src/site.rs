@@ -195,6 +195,12 @@ impl Site {
         }
     }
 
+    /// SHA-256 of the manifest, as a release names it.
+    #[must_use]
+    pub fn manifest_digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.manifest).into()
+    }
+
     /// The manifest, as it lies on disk.
     pub(crate) fn manifest(&self) -> Response {
         bytes_answer("application/json", self.manifest.clone())

@@ -24,11 +24,15 @@ use crate::headers::{Headers, HeadersError};
 use crate::keyfile::{self, KeyFileError};
 use crate::limits::DRAIN_TIME_MAX;
 use crate::process::{ProcessError, raise_descriptors};
+use crate::release::{self, IssuedReleaseError};
 use crate::router::{self, App};
 use crate::sequencer;
 use crate::signals::Signals;
 use crate::site::{Site, SiteError};
-use crate::store::{CreateError, EpochError, OpenError, OpenProgress, Store};
+use crate::store::{
+    CreateError, EpochError, OpenError, OpenProgress, OperatorError, OperatorLog, Publication,
+    Store,
+};
 use crate::telemetry::{Event, log};
 
 /// Exit code: usage or configuration.
@@ -61,6 +65,12 @@ pub enum StartError {
     /// The site.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// The release of the site.
+    #[error(transparent)]
+    Release(#[from] IssuedReleaseError),
+    /// The operator's log.
+    #[error("cannot go on with the operator's log")]
+    Operator(#[from] OperatorError),
     /// The drafts.
     #[error(transparent)]
     Drafts(#[from] DraftsError),
@@ -145,9 +155,15 @@ impl StartError {
             | Self::Key(KeyFileError::Read { .. })
             | Self::Directory(DirectoryError::Read { .. })
             | Self::Site(SiteError::Read { .. })
+            | Self::Release(IssuedReleaseError::Read { .. })
+            | Self::Operator(OperatorError::Io { .. } | OperatorError::Full { .. })
             | Self::Drafts(DraftsError::Make { .. } | DraftsError::Io { .. })
             | Self::Process(ProcessError::System { .. })
-            | Self::Create(CreateError::Io { .. } | CreateError::Full { .. })
+            | Self::Create(
+                CreateError::Io { .. }
+                | CreateError::Full { .. }
+                | CreateError::Operator(OperatorError::Io { .. } | OperatorError::Full { .. }),
+            )
             | Self::Open(
                 OpenError::Io { .. }
                 | OpenError::NotAStore { .. }
@@ -163,9 +179,15 @@ impl StartError {
             Self::Key(KeyFileError::Mode { .. } | KeyFileError::Form { .. })
             | Self::Directory(_)
             | Self::Site(_)
+            | Self::Release(_)
+            | Self::Operator(_)
             | Self::Drafts(DraftsError::NotEmpty { .. } | DraftsError::Stray { .. })
             | Self::Headers(_)
-            | Self::Create(CreateError::NotEmpty { .. } | CreateError::Pinned { .. })
+            | Self::Create(
+                CreateError::NotEmpty { .. }
+                | CreateError::Pinned { .. }
+                | CreateError::Operator(_),
+            )
             | Self::Open(_)
             | Self::YearGap { .. }
             | Self::Listen(ListenError::NotASocket(_))
@@ -325,9 +347,10 @@ fn tell(progress: OpenProgress) {
 /// All that a server needs besides its store, read and checked.
 struct Ready {
     config: Config,
-    signer: Signer,
+    signer: Arc<Signer>,
     directories: Directories,
     site: Site,
+    release: Publication,
     headers: Headers,
     leave_url: HeaderValue,
 }
@@ -338,6 +361,7 @@ fn read_all(config_path: &Path) -> Result<Ready, StartError> {
     let roots = config.roots()?;
     let directories = Directories::read(&config.directories_dir, roots, signer.verifier())?;
     let site = Site::read(&config.site_dir)?;
+    let release = release::read(&config.release_path, &config.release_verifiers()?, &site)?;
     let headers = Headers::compiled(config.hsts)?;
     let leave_url = HeaderValue::try_from(&config.leave_url).map_err(|_| ConfigError::Option {
         option: "leave_url".to_owned(),
@@ -345,9 +369,10 @@ fn read_all(config_path: &Path) -> Result<Ready, StartError> {
     })?;
     Ok(Ready {
         config,
-        signer,
+        signer: Arc::new(signer),
         directories,
         site,
+        release,
         headers,
         leave_url,
     })
@@ -394,9 +419,9 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     let store = Store::open(&ready.config.store(forces), &ready.signer.verifier(), &tell)?;
     log(&Event::StoreOpened);
     // Behind the store's lock: what another server is just writing is not taken for what an interrupted one left.
-    let drafts = check_years(&store).and_then(|()| open_drafts(&ready.config));
-    let drafts = match drafts {
-        Ok(drafts) => drafts,
+    let opened = check_years(&store).and_then(|()| open_beside(&ready));
+    let (drafts, operator) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             store.shutdown();
             return Err(error);
@@ -406,7 +431,22 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?
-        .block_on(run(ready, store, drafts))
+        .block_on(run(ready, store, drafts, operator))
+}
+
+/// Opens what lies beside the value log, and logs what is going to be handed out before it is.
+fn open_beside(ready: &Ready) -> Result<(Drafts, OperatorLog), StartError> {
+    let config = &ready.config;
+    let drafts = open_drafts(config)?;
+    let forces = ready.directories.forces().cloned().collect();
+    let operator = OperatorLog::open(&config.store(forces), Arc::clone(&ready.signer))?;
+    let mut publications = ready.directories.publications();
+    publications.push(ready.release.clone());
+    let leaves = operator.publish(&publications)?;
+    if leaves > 0 {
+        log(&Event::Published { leaves });
+    }
+    Ok((drafts, operator))
 }
 
 /// Drafts give way before reports do: they are refused while there is less than twice the room at which reports are.
@@ -417,12 +457,18 @@ fn open_drafts(config: &Config) -> Result<Drafts, StartError> {
     Ok(drafts)
 }
 
-async fn run(ready: Ready, store: Store, drafts: Drafts) -> Result<(), StartError> {
+async fn run(
+    ready: Ready,
+    store: Store,
+    drafts: Drafts,
+    operator: OperatorLog,
+) -> Result<(), StartError> {
     let Ready {
         config,
         signer,
         directories,
         site,
+        release,
         headers,
         leave_url,
     } = ready;
@@ -437,7 +483,9 @@ async fn run(ready: Ready, store: Store, drafts: Drafts) -> Result<(), StartErro
         store: Arc::new(store),
         drafts: Arc::new(drafts),
         directories,
+        operator,
         site,
+        release: release.note,
         leave_url,
         started_on: clock::today(),
         leaves_per_epoch: config.leaves_per_epoch,
@@ -451,7 +499,7 @@ async fn run(ready: Ready, store: Store, drafts: Drafts) -> Result<(), StartErro
     let (stop_log, log_stopped) = watch::channel(false);
     let mut sequencer = tokio::spawn(sequencer::run(
         Arc::clone(&app.store),
-        Arc::new(signer),
+        signer,
         epoch,
         sequencer::year_utc,
         log_stopped,
@@ -484,7 +532,7 @@ async fn run(ready: Ready, store: Store, drafts: Drafts) -> Result<(), StartErro
     });
 
     let ended_well = tokio::select! {
-        () = signals.stop(&app.directories) => true,
+        () = signals.stop(&app.directories, &app.operator) => true,
         _ = &mut sequencer => false,
     };
     log(if ended_well {

@@ -49,6 +49,11 @@ pub enum Event<'a> {
         /// Whose and why; directories are public.
         why: &'a DirectoryError,
     },
+    /// At the start: directories or a release were put into the operator's log.
+    Published {
+        /// How many.
+        leaves: usize,
+    },
     /// SIGHUP: the directories were read again.
     DirectoriesRead,
     /// SIGHUP: a directory was refused and the one before it stays.
@@ -56,7 +61,7 @@ pub enum Event<'a> {
         /// Whose.
         force: &'a Force,
         /// Why; directories are public.
-        why: String,
+        why: &'a DirectoryError,
     },
     /// The clock's year does not follow the newest log's; the newest log goes on.
     YearRefused {
@@ -129,12 +134,14 @@ impl fmt::Display for Event<'_> {
             ),
             Self::Ready { forces } => write!(f, "ready for {forces} forces"),
             Self::DirectoryLapsed { why } => chain(f, *why),
+            Self::Published { leaves } => write!(
+                f,
+                "put into the operator's log before they are handed out: {leaves} directories and releases"
+            ),
             Self::DirectoriesRead => f.write_str("directories read again"),
             Self::DirectoryRefused { force, why } => {
-                write!(
-                    f,
-                    "directory of {force} refused, the one before it stays: {why}"
-                )
+                write!(f, "directory of {force} refused, the one before it stays: ")?;
+                chain(f, *why)
             }
             Self::YearRefused { clock, newest } => write!(
                 f,

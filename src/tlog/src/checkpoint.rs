@@ -176,3 +176,9 @@ impl fmt::Display for Checkpoint {
 pub fn log_origin(log_name: &str, force: &str, year: u16) -> String {
     format!("{log_name}/{force}/{year}")
 }
+
+/// The origin of the operator's log: `<log name>/operator`. Source: docs/protocol.md section 9.
+#[must_use]
+pub fn operator_origin(log_name: &str) -> String {
+    format!("{log_name}/operator")
+}

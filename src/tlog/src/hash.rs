@@ -70,6 +70,19 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     )
 }
 
+/// Hashes bytes under a label that says what they are: `SHA-256(label || 00 || bytes)`.
+///
+/// Source: docs/protocol.md section 4.
+#[must_use]
+pub fn labelled_hash(label: &str, bytes: &[u8]) -> [u8; HASH_SIZE_BYTES] {
+    Sha256::new()
+        .chain_update(label)
+        .chain_update([0x00])
+        .chain_update(bytes)
+        .finalize()
+        .into()
+}
+
 /// The root of the tree without leaves: `SHA-256("")`.
 ///
 /// Source: RFC 6962 section 2.1.

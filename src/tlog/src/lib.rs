@@ -16,10 +16,10 @@ pub mod note;
 pub mod proof;
 pub mod tile;
 
-pub use checkpoint::{Checkpoint, log_origin};
+pub use checkpoint::{Checkpoint, log_origin, operator_origin};
 pub use cosignature::{Cosigned, cosign, open_cosigned};
 pub use entry::{ENTRY_SIZE_BYTES, Entry, EntryKind, Seed, decoy};
-pub use hash::{HASH_SIZE_BYTES, Hash, empty_root, leaf_hash, node_hash};
+pub use hash::{HASH_SIZE_BYTES, Hash, empty_root, labelled_hash, leaf_hash, node_hash};
 pub use note::{Signer, Verifier};
 pub use tile::TilePath;
 pub use tree::{Frontier, FrontierError, TREE_SIZE_MAX};

@@ -202,6 +202,16 @@ pub fn open_within<'a>(
     })
 }
 
+/// The text of a note without a look at who signed it: for a note that is believed for another reason, such as that its
+/// digest is under a signed checkpoint.
+///
+/// # Errors
+///
+/// The note is too large or not a note.
+pub fn text_within(note: &[u8], size_bytes_max: usize) -> Result<&str, NoteError> {
+    split(note, size_bytes_max).map(|(text, _)| text)
+}
+
 /// One signature line, its base64 decoded.
 struct SignatureLine<'a> {
     name: &'a str,

@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hafan_directory::release::Release;
 use hafan_tlog::tile::{self, TileKind};
-use hafan_tlog::{Checkpoint, Entry, Frontier, Hash, Signer, TilePath, leaf_hash, note};
+use hafan_tlog::{
+    Checkpoint, Entry, EntryKind, Frontier, Hash, Signer, TilePath, labelled_hash, leaf_hash, note,
+    operator_origin,
+};
 
 pub(crate) const LOG_NAME: &str = "log.example/hafan";
 pub(crate) const ORIGIN: &str = "log.example/hafan/btp/2026";
@@ -71,6 +75,11 @@ impl MadeLog {
 
     /// Writes everything that a server publishes of it.
     pub(crate) fn write(&self, dir: &Path) {
+        self.write_as(dir, ORIGIN, &log_key(7));
+    }
+
+    /// The same under another origin and key.
+    pub(crate) fn write_as(&self, dir: &Path, origin: &str, key: &Signer) {
         let hashes = self.hashes();
         let size = u64::try_from(self.leaves.len()).unwrap();
         for path in tile::new_tiles(0, size) {
@@ -80,7 +89,9 @@ impl MadeLog {
             };
             write(&dir.join(path.to_string()), &bytes);
         }
-        write(&dir.join("checkpoint"), &signed(&self.head(), &[7; 32]));
+        let tree = Frontier::from_iter(hashes);
+        let head = Checkpoint::of(origin, &tree).unwrap();
+        write(&dir.join("checkpoint"), &head.sign(key));
     }
 
     fn bundle(&self, path: &TilePath) -> Vec<u8> {
@@ -120,15 +131,54 @@ pub(crate) fn swap(one: &Path, other: &Path) {
     fs::write(other, first).unwrap();
 }
 
-/// A mirror of what a server answers: a log of 2026, a directory, a beat.
+/// The leaf that a directory or release has in the operator's log, of what it says itself.
+pub(crate) fn published_leaf(note: &[u8]) -> [u8; 66] {
+    let text = String::from_utf8_lossy(note);
+    let json: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+    let (kind, of, label) = match json["manifest"].as_str() {
+        Some(manifest) => (
+            EntryKind::Release,
+            hex::decode(manifest).unwrap(),
+            "release",
+        ),
+        None => {
+            let force = json["force"].as_str().unwrap();
+            (EntryKind::Directory, force.as_bytes().to_vec(), "directory")
+        }
+    };
+    let entry = Entry {
+        kind,
+        h: labelled_hash(&format!("hafan/{label}/v1"), note),
+        t: labelled_hash(&format!("hafan/{label}-of/v1"), &of),
+    };
+    entry.encode()
+}
+
+/// Who releases the site.
+pub(crate) fn releaser(name: &str) -> Signer {
+    let seed = if name == "alys" { 41 } else { 42 };
+    Signer::from_seed(&format!("hafan-release/{name}"), &[seed; 32]).unwrap()
+}
+
+/// A release, signed by `alys`.
+pub(crate) fn release(sequence: u64) -> Vec<u8> {
+    let day = jiff::civil::date(2026, 11, 26);
+    let release = Release::new(sequence, day, &"0".repeat(40), [9; 32]).unwrap();
+    release.sign(&[&releaser("alys")]).unwrap()
+}
+
+/// A mirror of what a server answers: a log of 2026, a directory, a beat, the operator's log.
 pub(crate) struct Mirror {
     pub(crate) dir: tempfile::TempDir,
+    /// What was published, in the order of the operator's log.
+    notes: std::cell::RefCell<Vec<Vec<u8>>>,
 }
 
 impl Mirror {
     pub(crate) fn new(log: &MadeLog) -> Self {
         let mirror = Self {
             dir: tempfile::tempdir().unwrap(),
+            notes: std::cell::RefCell::new(vec![release(1)]),
         };
         log.write(&mirror.log());
         mirror.put("log/btp/latest", b"2026\n");
@@ -148,6 +198,20 @@ impl Mirror {
     pub(crate) fn publish(&self, sequence: u64, force: &str, log: &Signer, root: &Signer) {
         let note = Self::directory(sequence, force, log, root);
         self.put("v1/forces/btp/directory", &note);
+        self.publish_notes(log, |notes| notes.push(note));
+    }
+
+    /// Writes the operator's log anew, as this key of the logs signs it.
+    pub(crate) fn publish_notes(&self, log: &Signer, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        let mut notes = self.notes.borrow_mut();
+        change(&mut notes);
+        let leaves = notes.iter().map(|note| published_leaf(note)).collect();
+        let made = MadeLog { leaves };
+        let dir = self.dir.path().join("log/operator");
+        made.write_as(&dir, &operator_origin(LOG_NAME), log);
+        for (leaf, note) in notes.iter().enumerate() {
+            write(&dir.join(format!("notes/{leaf}")), note);
+        }
     }
 
     /// A directory of one officer, one key for answers and one courier.

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use hafan_envelope::reply::Page;
 use hafan_envelope::submission::tag_digest;
 use hafan_tests::reports::{Prepared, shaped, shaped_page};
-use hafan_tlog::{Checkpoint, Entry, Frontier, Seed, Signer, cosign, decoy, leaf_hash};
+use hafan_tlog::{
+    Checkpoint, Entry, Frontier, Seed, Signer, cosign, decoy, leaf_hash, operator_origin,
+};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::made::{LOG_NAME, Mirror, ORIGIN, log_key, root, write};
+use crate::made::{
+    LOG_NAME, Mirror, ORIGIN, log_key, published_leaf, release, releaser, root, write,
+};
 
 pub(crate) const YEAR: u16 = 2026;
 const SEGMENT_SIZE_BYTES: u64 = 64 << 20;
@@ -111,9 +115,11 @@ impl MadeStore {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = root().verifier();
+        let releaser = releaser("alys").verifier();
         let config = format!(
             "log_name = \"{LOG_NAME}\"\nstore_dir = \"store\"\npinned_dir = \"pinned\"\n\
              directories_dir = \"directories\"\ndrafts_dir = \"drafts\"\nleaves_per_epoch = 8\n\
+             release_path = \"release\"\nrelease_keys = [\"{releaser}\"]\n\
              [forces.btp]\nroot = \"{root}\"\n"
         );
         write(&dir.path().join("config.toml"), config.as_bytes());
@@ -209,7 +215,22 @@ impl MadeStore {
             .open(self.path("store/segments/000000.log"));
         segment.unwrap().set_len(SEGMENT_SIZE_BYTES).unwrap();
         write(&self.path("pinned/btp-2026.checkpoint"), &self.note);
+        let directory = fs::read(self.path("directories/btp.directory")).unwrap();
+        self.publish(&[release(1), directory]);
         self.settle();
+    }
+
+    /// Writes the operator's log of these notes.
+    pub(crate) fn publish(&self, notes: &[Vec<u8>]) {
+        let hashes = notes.iter().map(|note| leaf_hash(&published_leaf(note)));
+        let tree = Frontier::from_iter(hashes);
+        let head = Checkpoint::of(&operator_origin(LOG_NAME), &tree).unwrap();
+        let head = head.sign(&log_key(7));
+        for (leaf, note) in notes.iter().enumerate() {
+            write(&self.path(&format!("store/operator/{leaf:08}.note")), note);
+        }
+        write(&self.path("store/operator/checkpoint"), &head);
+        write(&self.path("pinned/operator.checkpoint"), &head);
     }
 
     /// Sets permissions and times as the server does.

@@ -11,6 +11,7 @@ mod made_store;
 #[path = "../keys/office.rs"]
 #[expect(dead_code, reason = "other drills use the rest")]
 mod office;
+mod operator;
 #[path = "../../oracles/mod.rs"]
 #[expect(dead_code, reason = "logs are verified here, the rest elsewhere")]
 mod oracles;

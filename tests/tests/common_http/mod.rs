@@ -13,6 +13,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use hafan_directory::release::Release;
 use hafan_directory::{Contact, Contents, Directory, IntakeKey, Recipient, root_key_name};
 use hafan_tlog::Signer;
 use jiff::ToSpan as _;
@@ -84,6 +85,11 @@ pub(crate) fn reply_key(force: &str) -> Signer {
     Signer::from_seed(&format!("hafan/{force}/replies-1"), &[seed; 32]).unwrap()
 }
 
+/// Who releases the site.
+pub(crate) fn releaser() -> Signer {
+    Signer::from_seed("hafan-release/alys", &[41; 32]).unwrap()
+}
+
 /// Today, UTC.
 pub(crate) fn today() -> Date {
     jiff::Timestamp::now()
@@ -111,6 +117,7 @@ pub(crate) fn lay_out(more: &str) -> Laid {
         laid.issue(force, 1, today());
     }
     site(&laid.path("site"));
+    laid.release(1);
     laid.configure(more);
     let init = laid.command("init");
     assert_eq!(init.0, Some(0), "{}", init.1);
@@ -125,16 +132,25 @@ impl Laid {
 
     /// Writes the configuration.
     pub(crate) fn configure(&self, more: &str) {
+        let releaser = releaser().verifier();
         let mut text = format!(
             "listen = \"127.0.0.1:0\"\nlog_name = \"test.invalid/hafan\"\nlog_key_path = \"log.key\"\n\
              store_dir = \"store\"\npinned_dir = \"pinned\"\ndrafts_dir = \"drafts\"\nsite_dir = \"site\"\ndirectories_dir = \"directories\"\n\
-             epoch_s = 1\nintake_batch_ms = 20\n{more}\n"
+             release_path = \"release\"\nrelease_keys = [\"{releaser}\"]\nepoch_s = 1\nintake_batch_ms = 20\n{more}\n"
         );
         for force in FORCES {
             let root = root(force).verifier();
             text.push_str(&format!("[forces.{force}]\nroot = \"{root}\"\n"));
         }
         fs::write(self.path("config.toml"), text).unwrap();
+    }
+
+    /// Releases the site that lies there.
+    pub(crate) fn release(&self, sequence: u64) {
+        let manifest = fs::read(self.path("site/manifest.json")).unwrap();
+        let digest = Sha256::digest(manifest).into();
+        let release = Release::new(sequence, today(), &"0".repeat(40), digest).unwrap();
+        fs::write(self.path("release"), release.sign(&[&releaser()]).unwrap()).unwrap();
     }
 
     /// Issues a force's directory for the week of a day.

@@ -1,7 +1,7 @@
 //! Lays out a demonstration, or a test's system: keys of each force, the store, the configuration.
 //!
 //! Under one folder: `store/`, `pinned/`, `directories/`, `site/`, `keys/<force>/`, `vault/<force>/`, `stick/<force>/`,
-//! `log.key`, `roots.json`, `config.toml`. The last is written last: where it is, everything else is.
+//! `keys/release/`, `release`, `log.key`, `roots.json`, `config.toml`. The last is written last: where it is, everything else is.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -9,11 +9,11 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::release::listed;
 use crate::binaries::Binaries;
 use crate::http;
 use crate::process::{Output, Running, guarded, output, say};
@@ -32,6 +32,8 @@ pub struct Settings {
     pub quorum: u8,
     /// Weeks of intake keys.
     pub weeks: u8,
+    /// The people who release the site together.
+    pub releasers: Vec<String>,
     /// Seconds an epoch.
     pub epoch_s: u32,
     /// Leaves an epoch.
@@ -51,6 +53,7 @@ impl Settings {
             officers: 3,
             quorum: 2,
             weeks: 8,
+            releasers: vec!["alys".to_owned(), "bryn".to_owned()],
             epoch_s: 2,
             leaves_per_epoch: 8,
             intake_batch_ms: 500,
@@ -66,6 +69,7 @@ impl Settings {
             officers: 1,
             quorum: 1,
             weeks: 2,
+            releasers: vec!["alys".to_owned()],
             epoch_s: 1,
             leaves_per_epoch: 8,
             intake_batch_ms: 20,
@@ -122,6 +126,12 @@ impl Layout {
     #[must_use]
     pub fn site(&self) -> PathBuf {
         self.dir.join("site")
+    }
+
+    /// The signed release of the built pages.
+    #[must_use]
+    pub fn release(&self) -> PathBuf {
+        self.dir.join("release")
     }
 
     /// The signed directories that the server gives out.
@@ -219,6 +229,7 @@ impl Layout {
         for force in &settings.forces {
             self.hold_ceremony(binaries, settings, force, vkey.trim())?;
         }
+        self.make_releasers(binaries, settings)?;
         self.write_roots(settings)?;
         if !self.site().exists() {
             fs::create_dir(self.site())?;
@@ -253,17 +264,11 @@ impl Layout {
     ) -> Result<()> {
         // The ceremony makes its own folder, so the passphrases wait beside it.
         let waiting = self.dir.join("keys").join(format!("{force}.PASSPHRASES"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&waiting)
-            .with_context(|| format!("cannot make {}", waiting.display()))?;
-        writeln!(file, "root: {}", passphrase()?)?;
+        let mut lines = format!("root: {}\n", passphrase()?);
         for officer in 1..=settings.officers {
-            writeln!(file, "officer-{officer}: {}", passphrase()?)?;
+            lines.push_str(&format!("officer-{officer}: {}\n", passphrase()?));
         }
-        file.sync_all()?;
+        write_private(&waiting, &lines)?;
         let mut ceremony = guarded(binaries.keys());
         ceremony
             .args(["ceremony", "--force", force, "--log", log])
@@ -327,12 +332,15 @@ impl Layout {
              pinned_dir = \"pinned\"\n\
              drafts_dir = \"drafts\"\n\
              site_dir = \"site\"\n\
+             release_path = \"release\"\n\
+             release_keys = [{}]\n\
              directories_dir = \"directories\"\n\
              epoch_s = {}\n\
              leaves_per_epoch = {}\n\
              intake_batch_ms = {}\n\
              {}\n",
             self.port,
+            listed(&self.release_vkeys()?)?,
             settings.epoch_s,
             settings.leaves_per_epoch,
             settings.intake_batch_ms,
@@ -347,19 +355,13 @@ impl Layout {
         Ok(text)
     }
 
-    /// Starts the server and waits until it is ready.
+    /// Starts the server with the site that lies there, which is released first, and waits until it is ready.
     ///
     /// # Errors
     /// When it ends before it is ready, or is not within 60 s.
     pub fn serve(&self, binaries: &Binaries, show: Output) -> Result<(Running, SocketAddr)> {
-        self.serve_with(guarded(binaries.server()), show)
-    }
-
-    /// The same with a command of the caller's, to which `serve --config FILE` is added.
-    ///
-    /// # Errors
-    /// When it ends before it is ready, or is not within 60 s.
-    pub fn serve_with(&self, mut command: Command, show: Output) -> Result<(Running, SocketAddr)> {
+        self.release_site(binaries)?;
+        let mut command = guarded(binaries.server());
         let limit = Duration::from_secs(60);
         command.args(["serve", "--config"]).arg(self.config());
         let mut server = Running::start("hafan serve", command, show)?;
@@ -387,8 +389,21 @@ fn said_address(heard: &[u8]) -> Option<SocketAddr> {
         .find_map(|line| line.strip_prefix("listening on ")?.parse().ok())
 }
 
+/// Writes a new file that only its owner can read.
+pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot make {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(())
+}
+
 /// Makes a folder that only its owner can look into, unless it is there.
-fn private_dir(dir: &Path) -> Result<()> {
+pub(super) fn private_dir(dir: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -397,7 +412,7 @@ fn private_dir(dir: &Path) -> Result<()> {
 }
 
 /// 120 bits from the operating system, in groups that can be typed.
-fn passphrase() -> Result<String> {
+pub(super) fn passphrase() -> Result<String> {
     let mut bytes = [0; 15];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut bytes))

@@ -11,6 +11,7 @@ use crate::{root, site, tools};
 
 mod journey;
 mod layout;
+mod release;
 
 pub use journey::{Journey, type_and_send};
 pub use layout::{LOG_NAME, Layout, Settings};

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::contact::Contact;
 use super::keys::{Directory, Officers, Signing};
 use super::record::Record;
+use super::release::Release;
 use super::replies::Replies;
 use super::{Verb, Who};
 use crate::files::parent;
@@ -38,6 +39,8 @@ impl Verb {
             Self::Reader(args) => vec![of(&args.who)],
             Self::Record(Record::Verify(_)) => Vec::new(),
             Self::Record(Record::Export(args)) => vec![parent(&args.to)],
+            Self::Release(Release::Key(args)) => vec![parent(&args.out)],
+            Self::Release(Release::Sign(args)) => vec![parent(&args.out)],
             Self::Reply(args) => vec![of(&args.who)],
             Self::Replies(Replies::Export(args)) => vec![of(&args.who), &args.to],
             Self::Retire(args) => vec![of(&args.who)],

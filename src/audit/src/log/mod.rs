@@ -1,22 +1,24 @@
-//! `hafan-audit log`: is the public log of a force the one that was signed, whole, regular, and the one seen before?
+//! `hafan-audit log`: is the public log of a force the one that was signed, whole, regular, and the one seen before? And is
+//! the directory that is served in the operator's log?
 //!
 //! Every tile is derived anew from the entries, so that inclusion of each leaf and consistency with what was kept follow
 //! from the root alone. docs/protocol.md section 5.
 
 mod judge;
+mod one;
+mod operator;
 mod source;
 mod state;
 mod walk;
-mod year;
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use source::Source;
 
-use self::source::Log;
+use self::one::Audit;
+use self::source::{Log, Name};
 use self::state::{Kept, StateFile};
-use self::year::Audit;
 use crate::checkpoint::decimal;
 use crate::directory::Directory;
 use crate::failure::{Failure, Kind};
@@ -29,6 +31,7 @@ const YEAR_MIN: u16 = 2026;
 const UNPROVEN: &[&str] = &[
     "that a leaf's submission is still held: `hafan-audit store` looks at that, and the force's import",
     "that others are shown the same log: compare the newest checkpoint with theirs",
+    "that a directory in the operator's log is one that others were given: compare its checkpoint with theirs too",
     "which leaves are reports and which are decoys: nobody outside can tell, and that is meant",
 ];
 
@@ -40,6 +43,8 @@ pub struct Options {
     pub force: String,
     /// The force's root key, whose directory names the key of the logs.
     pub root: Option<Vkey>,
+    /// Root keys that the force had before, whose directories are in the operator's log.
+    pub former_roots: Vec<Vkey>,
     /// The key of the logs itself, where there is no directory.
     pub log_key: Option<Vkey>,
     /// The file in which checkpoints are kept.
@@ -110,25 +115,44 @@ fn logs(
     kept.log = log_key.to_string();
     let beat = find_beat(options, kept, report)?;
     for year in years(options, kept)? {
-        let log = Log {
-            source: &options.source,
+        let name = Name::Year {
             force: &options.force,
             year,
         };
-        let origin = format!("{}/{}/{year}", log_key.name(), options.force);
-        let audit = Audit {
-            log,
-            key: log_key.renamed(&origin),
-            beat,
-            reading: options.reading,
-            now: now(),
-        };
-        if let Err(failure) = audit.run(kept, state.as_deref_mut(), report) {
+        let looked =
+            audit_of(options, &log_key, name, beat).run(kept, state.as_deref_mut(), report);
+        if let Err(failure) = looked {
             report.unfinished(&failure);
-            break;
+            return Ok(());
         }
     }
+    if matches!(options.source, Source::One(_)) {
+        return Ok(());
+    }
+    let operator = audit_of(options, &log_key, Name::Operator, None);
+    if let Err(failure) = operator::look(&operator, options, kept, state, report) {
+        report.unfinished(&failure);
+    }
     Ok(())
+}
+
+fn audit_of<'a>(
+    options: &'a Options,
+    log_key: &Vkey,
+    name: Name<'a>,
+    beat: Option<(u64, u64)>,
+) -> Audit<'a> {
+    let origin = format!("{}/{}", log_key.name(), name.path());
+    Audit {
+        log: Log {
+            source: &options.source,
+            name,
+        },
+        key: log_key.renamed(&origin),
+        beat,
+        reading: options.reading,
+        now: now(),
+    }
 }
 
 fn now() -> u64 {

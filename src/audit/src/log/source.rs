@@ -67,15 +67,47 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     files::read(path, ANSWER_SIZE_BYTES_MAX).map_err(|error| Failure::read(path, error))
 }
 
+/// Which of a server's logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name<'a> {
+    /// That of a force and year.
+    Year {
+        /// Whose.
+        force: &'a str,
+        /// Of which year.
+        year: u16,
+    },
+    /// That of directories and releases.
+    Operator,
+}
+
+impl Name<'_> {
+    /// Where it lies among the logs, and what follows the server's name in its origin.
+    #[must_use]
+    pub(super) fn path(self) -> String {
+        match self {
+            Self::Year { force, year } => format!("{force}/{year}"),
+            Self::Operator => "operator".to_owned(),
+        }
+    }
+
+    /// Of what the log is, for people.
+    #[must_use]
+    pub(super) fn of(self) -> String {
+        match self {
+            Self::Year { year, .. } => year.to_string(),
+            Self::Operator => "the operator".to_owned(),
+        }
+    }
+}
+
 /// One log at a source.
 #[derive(Clone, Copy)]
 pub(super) struct Log<'a> {
     /// Where.
     pub(super) source: &'a Source,
-    /// Whose.
-    pub(super) force: &'a str,
-    /// Of which year.
-    pub(super) year: u16,
+    /// Which.
+    pub(super) name: Name<'a>,
 }
 
 impl Log<'_> {
@@ -84,8 +116,8 @@ impl Log<'_> {
     /// # Errors
     /// It cannot be reached or read.
     pub(super) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let Self { force, year, .. } = self;
-        self.source.get(&format!("log/{force}/{year}/{name}"))
+        let path = self.name.path();
+        self.source.get(&format!("log/{path}/{name}"))
     }
 
     /// A tile, at this width or at its full width: a partial one may be gone once the full one is there. With the width of

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::source::Name;
 use crate::checkpoint::Checkpoint;
 use crate::entry::TILE_WIDTH;
 use crate::failure::{Failure, Kind};
@@ -37,13 +38,16 @@ pub(super) struct Kept {
     /// The beat: seconds, leaves.
     pub(super) beat: Option<(u64, u64)>,
     /// The logs by year.
-    pub(super) years: BTreeMap<u16, Year>,
+    pub(super) years: BTreeMap<u16, KeptLog>,
+    /// The operator's log.
+    #[serde(default)]
+    pub(super) operator: KeptLog,
 }
 
-/// What is kept of a year's log.
+/// What is kept of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Year {
+pub(super) struct KeptLog {
     /// The size from which on the beat is as it is now.
     pub(super) beat_since: u64,
     /// Checkpoints that were verified, the newest last.
@@ -69,7 +73,7 @@ pub(super) struct Seen {
     pub(super) at: u64,
 }
 
-impl Year {
+impl KeptLog {
     /// The newest checkpoint that was kept, and when it was seen.
     #[must_use]
     pub(super) fn newest(&self) -> Option<(&Checkpoint, u64)> {
@@ -138,6 +142,23 @@ impl Year {
 }
 
 impl Kept {
+    /// What was kept of a log.
+    #[must_use]
+    pub(super) fn of(&self, name: Name<'_>) -> KeptLog {
+        match name {
+            Name::Year { year, .. } => self.years.get(&year).cloned().unwrap_or_default(),
+            Name::Operator => self.operator.clone(),
+        }
+    }
+
+    /// The same, to keep more of it.
+    pub(super) fn of_mut(&mut self, name: Name<'_>) -> &mut KeptLog {
+        match name {
+            Name::Year { year, .. } => self.years.entry(year).or_default(),
+            Name::Operator => &mut self.operator,
+        }
+    }
+
     /// Reads what was kept.
     fn parse(bytes: &[u8], force: &str) -> Option<Self> {
         let mut kept: Self = serde_json::from_slice(bytes).ok()?;
@@ -146,6 +167,8 @@ impl Kept {
             let origin = format!("{}/{force}/{year}", key.name());
             kept.open(&key.renamed(&origin))
         });
+        let origin = format!("{}/operator", key.name());
+        let is_sound = kept.operator.open(&key.renamed(&origin)) && is_sound;
         (kept.version == 1 && kept.force == force && is_sound).then_some(kept)
     }
 }
@@ -202,14 +225,14 @@ impl StateFile {
     /// It cannot be written.
     pub(super) fn keep_progress(
         &mut self,
-        year: u16,
+        name: Name<'_>,
         log: &str,
         tiles: &[TreeHash],
     ) -> Result<(), Failure> {
         if self.progress.log.is_empty() {
             log.clone_into(&mut self.progress.log);
         }
-        self.progress.years.entry(year).or_default().progress = text(tiles);
+        self.progress.of_mut(name).progress = text(tiles);
         self.is_changed = true;
         self.replace(&self.progress)
     }
@@ -291,6 +314,10 @@ mod tests {
     use super::*;
     use crate::merkle::leaf_hash;
 
+    const YEAR: Name<'_> = Name::Year {
+        force: "btp",
+        year: 2026,
+    };
     const LOG: &str = "demo.invalid/hafan+4b4a79c4+AQECAwQ=";
 
     #[test]
@@ -298,7 +325,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state");
         let mut state = StateFile::read(&path, "btp").unwrap();
-        state.keep_progress(2026, LOG, &[leaf_hash(b"a")]).unwrap();
+        state.keep_progress(YEAR, LOG, &[leaf_hash(b"a")]).unwrap();
         assert!(path.exists());
         state.put_back().unwrap();
         assert!(!path.exists());
@@ -312,7 +339,7 @@ mod tests {
         let mut kept = state.kept();
         kept.beat = Some((1, 8));
         kept.directory = 9;
-        state.keep_progress(2026, LOG, &[leaf_hash(b"a")]).unwrap();
+        state.keep_progress(YEAR, LOG, &[leaf_hash(b"a")]).unwrap();
         let found: Kept = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!((found.beat, found.directory), (None, 0));
         assert_eq!(found.log, LOG);

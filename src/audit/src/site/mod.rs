@@ -1,13 +1,15 @@
 //! `hafan-audit site`: does a server give every browser the site that was published?
 //!
 //! Fetches every file as browsers do, in each form that they ask for, and compares digests and headers with the
-//! manifest of the release; then what must not be there.
+//! manifest of the release; then what must not be there. The release must be signed by those who release the site, and
+//! the newest in the operator's log.
 
 pub mod compare;
 pub mod manifest;
+mod released;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +21,7 @@ use self::manifest::{MANIFEST_SIZE_BYTES_MAX, Manifest};
 use crate::client::{Answer, Client};
 use crate::failure::{Failure, Kind};
 use crate::files;
+use crate::note::Vkey;
 use crate::progress;
 use crate::report::Report;
 use crate::workers;
@@ -31,7 +34,7 @@ const READERS: usize = 4;
 
 const UNPROVEN: &[&str] = &[
     "that everybody is served the same: run it from several places, and as often as you like; one browser can be served something else",
-    "that the manifest is that of the published source: build the site yourself and compare (cargo xtask site)",
+    "that what was signed is what the published source builds: build the site yourself from the commit of the release, and give its manifest with --manifest (cargo xtask site)",
     "what a proxy or a network in between changes for others",
 ];
 
@@ -80,8 +83,18 @@ const NOT_THERE: [&str; 8] = [
 pub struct Options {
     /// The server.
     pub client: Client,
-    /// The manifest of the release.
-    pub manifest: PathBuf,
+    /// The manifest of a build of one's own, or of another source.
+    pub manifest: Option<PathBuf>,
+    /// The release that is to be served, and how it is checked.
+    pub release: Option<Released>,
+}
+
+/// How a release is checked.
+pub struct Released {
+    /// The keys of those who release the site.
+    pub keys: Vec<Vkey>,
+    /// The key of the server's logs.
+    pub log_key: Vkey,
 }
 
 /// Audits a site.
@@ -89,17 +102,20 @@ pub struct Options {
 /// # Errors
 /// The manifest cannot be read or is none, or the server cannot be reached at all.
 pub fn audit(options: &Options) -> Result<Report, Failure> {
-    let bytes = files::read_needed(&options.manifest, MANIFEST_SIZE_BYTES_MAX)?;
-    let manifest = Manifest::parse(&bytes).map_err(|why| {
-        let what = format!("{} is no manifest", options.manifest.display());
-        let advice = "give manifest.json of the published release";
-        Failure::new(Kind::Usage, what, advice).because(why)
-    })?;
-    let site = Site {
-        client: &options.client,
-        manifest: &manifest,
-    };
+    let own = options.manifest.as_deref().map(own_manifest).transpose()?;
     Report::of(UNPROVEN, |report| {
+        let served = match &options.release {
+            Some(released) => released::manifest(&options.client, released, report)?,
+            None => None,
+        };
+        // One's own build is the better witness; what it differs in is found file by file.
+        let Some((bytes, manifest)) = own.or(served) else {
+            return Ok(());
+        };
+        let site = Site {
+            client: &options.client,
+            manifest: &manifest,
+        };
         site.published(&bytes, report)?;
         let requests = site.files(report);
         let others = site.others(report);
@@ -114,6 +130,19 @@ pub fn audit(options: &Options) -> Result<Report, Failure> {
         report.looked_at("headers of each answer", manifest.headers.len().to_string());
         Ok(())
     })
+}
+
+/// A manifest and its bytes.
+type Given = (Vec<u8>, Manifest);
+
+fn own_manifest(path: &Path) -> Result<Given, Failure> {
+    let bytes = files::read_needed(path, MANIFEST_SIZE_BYTES_MAX)?;
+    let manifest = Manifest::parse(&bytes).map_err(|why| {
+        let what = format!("{} is no manifest", path.display());
+        let advice = "give manifest.json of the published release";
+        Failure::new(Kind::Usage, what, advice).because(why)
+    })?;
+    Ok((bytes, manifest))
 }
 
 struct Site<'a> {

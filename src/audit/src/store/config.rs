@@ -18,6 +18,8 @@ struct Wire {
     store_dir: PathBuf,
     pinned_dir: PathBuf,
     directories_dir: PathBuf,
+    release_path: PathBuf,
+    release_keys: Vec<String>,
     drafts_dir: PathBuf,
     #[serde(default = "leaves")]
     leaves_per_epoch: u16,
@@ -40,6 +42,9 @@ pub(super) struct Config {
     pub(super) store: PathBuf,
     pub(super) pinned: PathBuf,
     pub(super) directories: PathBuf,
+    pub(super) release: PathBuf,
+    /// The keys that sign releases.
+    pub(super) release_keys: Vec<Vkey>,
     pub(super) drafts: PathBuf,
     pub(super) leaves: u16,
     /// Root keys by force.
@@ -70,11 +75,19 @@ impl Config {
             let root = root.ok_or_else(|| usage("a force's root key is not one"))?;
             forces.insert(force, root);
         }
+        let keys: Result<Vec<Vkey>, _> = wire
+            .release_keys
+            .iter()
+            .map(|key| Vkey::parse(key))
+            .collect();
+        let release_keys = keys.map_err(|why| usage("a release key is none").because(why))?;
         Ok(Self {
             log_name: wire.log_name,
             store: base.join(wire.store_dir),
             pinned: base.join(wire.pinned_dir),
             directories: base.join(wire.directories_dir),
+            release: base.join(wire.release_path),
+            release_keys,
             drafts: base.join(wire.drafts_dir),
             leaves: wire.leaves_per_epoch,
             forces,

@@ -1,12 +1,13 @@
 //! `hafan-audit store`: is every byte that a server keeps one that the protocol knows?
 //!
-//! Accounts for the value log, the index, the pins and the drafts against a closed grammar, leaf by leaf and byte by
+//! Accounts for the value log, the index, the operator's log, the pins and the drafts against a closed grammar, leaf by leaf and byte by
 //! byte, and changes nothing. Holds a few frames in memory, and of what is kept its digests.
 
 mod config;
 mod folder;
 mod index;
 mod ledger;
+mod operator;
 mod places;
 mod segments;
 
@@ -86,9 +87,11 @@ fn look(options: &Options, config: &Config, report: &mut Report) -> Result<(), F
     let stop = places::check(&files, end, report)?;
     index::check(&dir.join("index"), &ledger, stop, report)?;
     places::pins(pinned, &ledger, report)?;
+    let published = operator::check(dir, pinned, config, &keys.log, report)?;
     let drafts = places::drafts(drafts, today(), &mut noise, report)?;
     statistics(&noise, report);
     say(&ledger, files.segments.len(), drafts, report);
+    report.looked_at("directories and releases", published.to_string());
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::folder::{self, Known, Times};
 use super::frame;
 use super::index::Stop;
 use super::ledger::{Ledger, Log};
+use super::operator;
 use super::payload;
 use super::statistics::Noise;
 use super::torn as torn_tail;
@@ -45,6 +46,7 @@ pub(super) fn list(dir: &Path, report: &mut Report) -> Result<Files, Failure> {
     let known = |name: &str| match name {
         "format" | "lock" | "clean" => Known::File(Times::Any),
         "index" => Known::Folder(Times::Any),
+        "operator" => Known::Folder(Times::Days),
         "segments" => Known::Folder(Times::Days),
         _ if torn(name).is_some() => Known::File(Times::Days),
         // Its times are set after its bytes are written.
@@ -182,8 +184,10 @@ fn padded(bytes: &[u8]) -> Vec<u8> {
 /// Compares each log with its pin.
 pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Result<(), Failure> {
     folder::judge_root(dir, "pinned", Times::Days, report)?;
+    let is_operators = |name: &str| name.strip_suffix(".next").unwrap_or(name) == operator::PIN;
     let known = |name: &str| match pin(name) {
         Some(_) => Known::File(Times::Days),
+        None if is_operators(name) => Known::File(Times::Days),
         None => Known::Stray,
     };
     let mut seen = BTreeSet::new();
@@ -244,7 +248,7 @@ pub(super) fn pins(dir: &Path, ledger: &Ledger<'_>, report: &mut Report) -> Resu
 type Part<'a> = (&'a str, usize, fn(&u8) -> bool);
 
 /// Whether bytes are what an interrupted write leaves of a checkpoint of this log: its beginning, and zeros.
-fn is_beginning(bytes: &[u8], origin: &str) -> bool {
+pub(super) fn is_beginning(bytes: &[u8], origin: &str) -> bool {
     let end = bytes
         .iter()
         .rposition(|byte| *byte != 0)

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::EpochError;
 use super::fail_stop::fail_stop;
+use super::folder::StagedFile;
 use super::index::{Changes, Index, Kept};
-use super::pin::StagedPin;
 use super::record::Epoch;
 use super::shared::{Pending, Shared};
 use super::space::is_shortage;
@@ -262,7 +262,13 @@ fn check_pin(
     }
 }
 
-fn commit_pin(shared: &Shared, staged: StagedPin, force: &Force, year: u16, old: Option<&LogView>) {
+fn commit_pin(
+    shared: &Shared,
+    staged: StagedFile,
+    force: &Force,
+    year: u16,
+    old: Option<&LogView>,
+) {
     if let Err(error) = check_pin(shared, force, year, old) {
         fail_stop(
             "a checkpoint was pinned by another while an epoch was written",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use hafan_directory::Force;
 
+use super::operator::OperatorError;
 use super::record::RecordError;
 use super::scan::Damage;
 
@@ -46,6 +47,9 @@ pub enum CreateError {
         /// The log name.
         found: String,
     },
+    /// The operator's log cannot be made.
+    #[error("the operator's log cannot be made")]
+    Operator(#[from] OperatorError),
 }
 
 /// What a configuration says that cannot be.

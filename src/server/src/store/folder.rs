@@ -38,6 +38,10 @@ impl Folder {
         self.root.join("index")
     }
 
+    pub(crate) fn operator(&self) -> PathBuf {
+        self.root.join("operator")
+    }
+
     pub(crate) fn format(&self) -> PathBuf {
         self.root.join("format")
     }
@@ -174,6 +178,35 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
+}
+
+/// A file that is whole and on the disk under another name, `.next` behind its own.
+pub(crate) struct StagedFile {
+    staged: PathBuf,
+    path: PathBuf,
+}
+
+impl StagedFile {
+    /// Writes and syncs what is to be at `path`, beside what is there: what a full disk would refuse is refused here.
+    pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let mut staged = path.as_os_str().to_owned();
+        staged.push(".next");
+        let staged = PathBuf::from(staged);
+        let mut file = create_private(&staged)?;
+        file.write_all(bytes)?;
+        set_to_midnight(&file)?;
+        file.sync_all()?;
+        let path = path.to_path_buf();
+        Ok(Self { staged, path })
+    }
+
+    /// Puts it in the place of what is there, durably.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        fs::rename(&self.staged, &self.path)?;
+        let dir = File::open(self.path.parent().unwrap_or(Path::new(".")))?;
+        set_to_midnight(&dir)?;
+        dir.sync_all()
+    }
 }
 
 /// Whether a folder has nothing in it; one that is not there has nothing in it either.

@@ -30,6 +30,7 @@ mod error;
 mod shared;
 
 mod epoch;
+mod operator;
 mod read;
 mod reindex;
 mod replay;
@@ -55,6 +56,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub use self::error::{
     ConfigError, CreateError, EpochDamage, EpochError, OpenError, ReadError, SubmitError,
 };
+pub use self::operator::{OperatorError, OperatorLog, Publication};
 pub use self::read::{Blob, DropAt, Drops, EpochAt};
 pub use self::record::RecordError;
 pub use self::scan::Damage;

@@ -4,26 +4,18 @@
 //! epoch is durable, and only when it is still the one that the epoch was built on.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use hafan_directory::Force;
 use hafan_tlog::note::NOTE_SIZE_BYTES_MAX;
 
-use super::folder::create_private;
-use super::times::set_to_midnight;
+use super::folder::StagedFile;
 
 /// The folder of the pins.
 pub(crate) struct Pins {
     dir: PathBuf,
-}
-
-/// A new pin that is on the disk under another name.
-pub(crate) struct StagedPin {
-    dir: PathBuf,
-    staged: PathBuf,
-    path: PathBuf,
 }
 
 impl Pins {
@@ -60,39 +52,24 @@ impl Pins {
 
     /// The pinned checkpoint of a log, as signed; nothing when there is none.
     pub(crate) fn read(&self, force: &Force, year: u16) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(self.path(force, year)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut note = Vec::new();
-        let limit = u64::try_from(NOTE_SIZE_BYTES_MAX).map_err(io::Error::other)?;
-        file.take(limit + 1).read_to_end(&mut note)?;
-        Ok(Some(note))
+        read(&self.path(force, year))
     }
 
     /// Writes and syncs a new pin beside the one that holds: what a full disk would refuse is refused here.
-    pub(crate) fn stage(&self, force: &Force, year: u16, note: &[u8]) -> io::Result<StagedPin> {
-        let path = self.path(force, year);
-        let staged = path.with_extension("checkpoint.next");
-        let mut file = create_private(&staged)?;
-        file.write_all(note)?;
-        set_to_midnight(&file)?;
-        file.sync_all()?;
-        Ok(StagedPin {
-            dir: self.dir.clone(),
-            staged,
-            path,
-        })
+    pub(crate) fn stage(&self, force: &Force, year: u16, note: &[u8]) -> io::Result<StagedFile> {
+        StagedFile::write(&self.path(force, year), note)
     }
 }
 
-impl StagedPin {
-    /// Puts the new pin in the place of the old one, durably.
-    pub(crate) fn commit(self) -> io::Result<()> {
-        fs::rename(&self.staged, &self.path)?;
-        let dir = File::open(&self.dir)?;
-        set_to_midnight(&dir)?;
-        dir.sync_all()
-    }
+/// A checkpoint in a file of its own, as signed; nothing when there is none.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut note = Vec::new();
+    let limit = u64::try_from(NOTE_SIZE_BYTES_MAX).map_err(io::Error::other)?;
+    file.take(limit + 1).read_to_end(&mut note)?;
+    Ok(Some(note))
 }

@@ -16,9 +16,10 @@ use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
 use hafan_tlog::{Checkpoint, Hash, Signer, Verifier, log_origin};
 
 use super::epoch::empty_epoch;
-use super::folder::{Folder, is_empty_dir, make_private_dir};
+use super::folder::{Folder, StagedFile, is_empty_dir, make_private_dir};
 use super::frame::FrameKind;
 use super::index::OPEN_TIME_MAX;
+use super::operator;
 use super::pin::Pins;
 use super::record::{Epoch, RecordError, SubmissionAt, WalkError, parse_page, walk_batch};
 use super::reindex::open_index;
@@ -139,6 +140,7 @@ pub(crate) fn create(config: &StoreConfig, signer: &Signer, year: u16) -> Result
             .map_err(failed(&config.pinned_dir))?;
         staged.commit().map_err(failed(&config.pinned_dir))?;
     }
+    operator::create(config, signer)?;
     folder.write_format().map_err(failed(&folder.format()))
 }
 
@@ -189,7 +191,7 @@ pub(crate) fn open(
         if let Some(log) = replay.logs.get(&(force.clone(), year)) {
             let staged = pins.stage(&force, year, log.view.note());
             staged
-                .and_then(super::pin::StagedPin::commit)
+                .and_then(StagedFile::commit)
                 .map_err(io_error(&pins.path(&force, year)))?;
             progress(OpenProgress::RolledForward { force, year });
         }

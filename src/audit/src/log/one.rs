@@ -1,4 +1,4 @@
-//! One year's log: its head, its tree, what was kept of it, and its growth.
+//! One log, of a year or the operator's: its head, its tree, what was kept of it, and its growth.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::Reading;
 use super::judge::{self, Judged};
-use super::source::Log;
-use super::state::{self, Kept, StateFile, Year};
+use super::source::{Log, Name};
+use super::state::{self, Kept, KeptLog, StateFile};
 use super::walk::{Seen, Walk};
 use crate::checkpoint::Checkpoint;
 use crate::entry::TILE_WIDTH;
@@ -45,7 +45,7 @@ pub(super) struct Audit<'a> {
 }
 
 impl Audit<'_> {
-    /// Looks at everything, and keeps the head when nothing was found.
+    /// Looks at everything, and keeps the head when nothing was found. Gives the head, when the tree has its root.
     ///
     /// # Errors
     /// Something cannot be reached or read. What was found before is in the report all the same.
@@ -54,11 +54,10 @@ impl Audit<'_> {
         kept: &mut Kept,
         state: Option<&mut StateFile>,
         report: &mut Report,
-    ) -> Result<(), Failure> {
-        let year = self.log.year;
-        let before = kept.years.get(&year).cloned().unwrap_or_default();
+    ) -> Result<Option<Checkpoint>, Failure> {
+        let before = kept.of(self.log.name);
         let Some((note, head)) = self.head(&before, report)? else {
-            return Ok(());
+            return Ok(None);
         };
         let path = state.as_ref().map(|state| state.path().to_owned());
         let mut found = Report::default();
@@ -76,7 +75,7 @@ impl Audit<'_> {
         }
         report.absorb(found);
         if !is_clean && let Some(path) = path {
-            keep_evidence(&path, year, &note, &head, report)?;
+            keep_evidence(&path, self.log.name, &note, &head, report)?;
         }
         let Followed {
             judged,
@@ -94,13 +93,13 @@ impl Audit<'_> {
         if is_clean && judged.is_signed {
             self.keep(kept, &note, &head, &judged.tiles, &seen);
         }
-        Ok(())
+        Ok(judged.is_signed.then_some(head))
     }
 
     /// Reads the tiles, and judges the tree by the head and by what was kept.
     fn follow(
         &self,
-        before: &Year,
+        before: &KeptLog,
         head: &Checkpoint,
         progress: Option<(&mut StateFile, &str)>,
         found: &mut Report,
@@ -124,16 +123,21 @@ impl Audit<'_> {
     /// The signed checkpoint; nothing when there is none that could be followed.
     fn head(
         &self,
-        before: &Year,
+        before: &KeptLog,
         report: &mut Report,
     ) -> Result<Option<(Vec<u8>, Checkpoint)>, Failure> {
         let Some(note) = self.log.get("checkpoint")? else {
-            if before.checkpoints.is_empty() {
-                let what = format!("there is no log of {}", self.log.year);
+            let is_new = before.checkpoints.is_empty();
+            if is_new && self.log.name != Name::Operator {
+                let what = format!("there is no log of {}", self.log.name.of());
                 let advice = "check the force and the year";
                 return Err(Failure::new(Kind::Unreachable, what, advice));
             }
-            let what = "it was there before, and is gone";
+            let what = if is_new {
+                "there is no log of directories and releases, which every server has"
+            } else {
+                "it was there before, and is gone"
+            };
             report.found("missing-log", self.place(""), what);
             return Ok(None);
         };
@@ -147,11 +151,11 @@ impl Audit<'_> {
     }
 
     fn place(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.log.force, self.log.year)
+        format!("{}/{name}", self.log.name.path())
     }
 
     /// Whether the log is shorter than it was.
-    fn compare_sizes(&self, before: &Year, head: &Checkpoint, report: &mut Report) -> bool {
+    fn compare_sizes(&self, before: &KeptLog, head: &Checkpoint, report: &mut Report) -> bool {
         let Some((newest, _)) = before.newest() else {
             return false;
         };
@@ -166,7 +170,7 @@ impl Audit<'_> {
     }
 
     /// Exactly K leaves an epoch, and no more epochs than there was time for.
-    fn growth(&self, before: &Year, head: &Checkpoint, report: &mut Report) {
+    fn growth(&self, before: &KeptLog, head: &Checkpoint, report: &mut Report) {
         let Some((seconds, leaves)) = self.beat else {
             return;
         };
@@ -201,7 +205,7 @@ impl Audit<'_> {
     fn read(
         &self,
         mut progress: Option<(&mut StateFile, &str)>,
-        before: &Year,
+        before: &KeptLog,
         head: &Checkpoint,
         report: &mut Report,
     ) -> Result<(Vec<TreeHash>, Vec<Seen>), Failure> {
@@ -216,7 +220,7 @@ impl Audit<'_> {
             marks: &marks,
         };
         let bar = progress::bar(
-            format!("tiles of {}", self.log.year),
+            format!("tiles of {}", self.log.name.of()),
             head.size.div_ceil(TILE_WIDTH),
         );
         bar.set_position(first);
@@ -243,7 +247,7 @@ impl Audit<'_> {
                 && last_kept.elapsed() > KEEP_EVERY
             {
                 last_kept = Instant::now();
-                unkept = state.keep_progress(self.log.year, log, &whole);
+                unkept = state.keep_progress(self.log.name, log, &whole);
             }
             if faulty > FAULTY_MAX || unkept.is_err() {
                 ControlFlow::Break(())
@@ -255,7 +259,10 @@ impl Audit<'_> {
         walked?;
         unkept?;
         if faulty > FAULTY_MAX {
-            let what = format!("{faulty} tiles of the log of {} are faulty", self.log.year);
+            let what = format!(
+                "{faulty} tiles of the log of {} are faulty",
+                self.log.name.of()
+            );
             let advice = "see the findings; what is behind them was not read";
             return Err(Failure::new(Kind::Unreachable, what, advice));
         }
@@ -263,7 +270,7 @@ impl Audit<'_> {
     }
 
     /// Roots of tiles that an interrupted run read, or that are under the kept checkpoint when only news are read.
-    fn known(&self, before: &Year, head: &Checkpoint) -> Vec<TreeHash> {
+    fn known(&self, before: &KeptLog, head: &Checkpoint) -> Vec<TreeHash> {
         let full = usize::try_from(head.size / TILE_WIDTH).unwrap_or(usize::MAX);
         let mut known = match self.reading {
             Reading::All => state::hashes(&before.progress).unwrap_or_default(),
@@ -280,7 +287,7 @@ impl Audit<'_> {
     /// Every kept checkpoint must be of the beginning of this log.
     fn consistency(
         &self,
-        before: &Year,
+        before: &KeptLog,
         head: &Checkpoint,
         (tiles, first, seen): (&[TreeHash], u64, &[Seen]),
         report: &mut Report,
@@ -328,7 +335,7 @@ impl Audit<'_> {
             Some(_) | None => &[],
         };
         let (full, _) = tiles.split_at(full.min(tiles.len()));
-        let year = kept.years.entry(self.log.year).or_default();
+        let year = kept.of_mut(self.log.name);
         if year.beat_since == u64::MAX {
             year.beat_since = head.size;
         }
@@ -337,7 +344,7 @@ impl Audit<'_> {
 }
 
 /// The first leaf of the first full tile that is not as it was kept.
-fn first_difference(before: &Year, tiles: &[TreeHash], full: usize) -> Option<u64> {
+fn first_difference(before: &KeptLog, tiles: &[TreeHash], full: usize) -> Option<u64> {
     let (kept, _) = before.tree()?;
     let pairs = kept.iter().zip(tiles).take(full);
     let at = pairs.into_iter().position(|(kept, now)| kept != now)?;
@@ -348,15 +355,19 @@ fn first_difference(before: &Year, tiles: &[TreeHash], full: usize) -> Option<u6
 /// head has a file of its own, and none is written over.
 fn keep_evidence(
     state: &Path,
-    year: u16,
+    name: Name<'_>,
     note: &[u8],
     head: &Checkpoint,
     report: &mut Report,
 ) -> Result<(), Failure> {
     let root = hex::encode(head.root.0.first_chunk::<8>().unwrap_or(&[0; 8]));
-    let mut name = state.as_os_str().to_owned();
-    name.push(format!(".found-{year}-{}-{root}.checkpoint", head.size));
-    let path = PathBuf::from(name);
+    let of = match name {
+        Name::Year { year, .. } => year.to_string(),
+        Name::Operator => name.path(),
+    };
+    let mut path = state.as_os_str().to_owned();
+    path.push(format!(".found-{of}-{}-{root}.checkpoint", head.size));
+    let path = PathBuf::from(path);
     let written = File::create_new(&path).and_then(|mut file| {
         file.write_all(note)?;
         file.sync_all()?;
