@@ -96,28 +96,31 @@ pub fn is_envelope_size(size: usize) -> bool {
 fn check_header(header: &[u8]) -> Result<(), usize> {
     let mut at = 0;
     for (literal, characters, unused) in LINES {
-        for wanted in literal {
-            if header.get(at) != Some(wanted) {
-                return Err(at);
-            }
-            at += 1;
+        at = check_literal(header, at, literal)?;
+        let run = header.get(at..).unwrap_or_default();
+        let run = run.get(..characters).unwrap_or(run);
+        let wrong = run.iter().position(|c| base64_value(*c).is_none());
+        if let Some(wrong) = wrong.or((run.len() < characters).then_some(run.len())) {
+            return Err(at + wrong);
         }
-        let end = at + characters;
-        let mut last = 0;
-        while at < end {
-            last = header.get(at).and_then(|c| base64_value(*c)).ok_or(at)?;
-            at += 1;
-        }
+        at += characters;
         // The bits that stand for nothing are zero: there is one way to write each byte.
+        let last = run.last().and_then(|c| base64_value(*c)).unwrap_or(0);
         if last & ((1 << unused) - 1) != 0 {
             return Err(at - 1);
         }
     }
-    if header.get(at) == Some(&b'\n') && at + 1 == HEADER_SIZE_BYTES {
-        Ok(())
-    } else {
-        Err(at)
+    check_literal(header, at, b"\n").map(drop)
+}
+
+/// Compares what stands at `at`; gives where it ends, or the first byte that differs.
+fn check_literal(header: &[u8], at: usize, literal: &[u8]) -> Result<usize, usize> {
+    let found = header.get(at..).unwrap_or_default();
+    if found.starts_with(literal) {
+        return Ok(at + literal.len());
     }
+    let same = found.iter().zip(literal).take_while(|(a, b)| a == b);
+    Err(at + same.count())
 }
 
 /// Compares what is there of a header, which a write may have left out in part; gives the first byte that is wrong.
@@ -139,15 +142,31 @@ pub fn wrong_in_part(header: &[u8], is_there: impl Fn(usize) -> bool) -> Option<
     wrong.map(|(at, _)| at)
 }
 
-const fn base64_value(character: u8) -> Option<u8> {
-    match character {
-        b'A'..=b'Z' => Some(character - b'A'),
-        b'a'..=b'z' => Some(character - b'a' + 26),
-        b'0'..=b'9' => Some(character - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+/// What each byte stands for in base64, and [`NO_BASE64`] for those that stand for nothing.
+const BASE64: [u8; 256] = {
+    let mut values = [NO_BASE64; 256];
+    let mut byte = 0u8;
+    let mut rest: &mut [u8] = &mut values;
+    while let Some((value, others)) = rest.split_first_mut() {
+        *value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => NO_BASE64,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
     }
+    values
+};
+
+const NO_BASE64: u8 = 0xff;
+
+fn base64_value(character: u8) -> Option<u8> {
+    let value = BASE64.get(usize::from(character)).copied();
+    value.filter(|value| *value != NO_BASE64)
 }
 
 /// Checks the structure of an envelope; gives its header, and what follows that, which must look like noise.
@@ -341,13 +360,19 @@ pub fn encoded(header: &[u8]) -> Vec<u8> {
 /// What base64 without padding stands for, as far as it is that.
 fn decoded(characters: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(characters.len() * 3 / 4);
-    let (mut bits, mut count) = (0u32, 0u32);
-    for value in characters.iter().map_while(|c| base64_value(*c)) {
-        bits = (bits << 6 | u32::from(value)) & 0xfff;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.extend(u8::try_from(bits >> count & 0xff));
+    let value = |c: u8| base64_value(c).map(u32::from);
+    for group in characters.chunks(4) {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at| group.get(at).and_then(|c| value(*c)));
+        let (Some(a), Some(b)) = (a, b) else { break };
+        let bits = a << 18 | b << 12 | c.unwrap_or(0) << 6 | d.unwrap_or(0);
+        let [_, first, second, third] = bits.to_be_bytes();
+        match (c, d) {
+            (Some(_), Some(_)) => bytes.extend([first, second, third]),
+            (Some(_), None) => bytes.extend([first, second]),
+            (None, _) => bytes.push(first),
+        }
+        if c.is_none() || d.is_none() {
+            break;
         }
     }
     bytes
@@ -355,6 +380,9 @@ fn decoded(characters: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+
     use super::*;
 
     #[test]
@@ -364,6 +392,19 @@ mod tests {
             .count();
         assert_eq!(sizes, 10);
         assert!(is_envelope_size(DRAFT_SIZE_BYTES));
+    }
+
+    #[test]
+    fn base64_is_taken_apart_up_to_the_first_character_that_is_none() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for size in 0..=bytes.len() {
+            let text = STANDARD_NO_PAD.encode(&bytes[..size]);
+            assert_eq!(decoded(text.as_bytes()), bytes[..size]);
+        }
+        for whole in 0..12 {
+            let text = [&b"AAECAwQFBgcI"[..whole], b"!AAA"].concat();
+            assert_eq!(decoded(&text), bytes[..whole * 6 / 8], "{whole}");
+        }
     }
 
     #[test]

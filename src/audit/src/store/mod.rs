@@ -1,7 +1,7 @@
 //! `hafan-audit store`: is every byte that a server keeps one that the protocol knows?
 //!
 //! Accounts for the value log, the index, the operator's log, the pins and the drafts against a closed grammar, leaf by leaf and byte by
-//! byte, and changes nothing. Holds a few frames in memory, and of what is kept its digests.
+//! byte, and changes nothing. Holds a few segments in memory, and of what is kept its digests.
 
 mod config;
 mod folder;
@@ -10,6 +10,7 @@ mod ledger;
 mod operator;
 mod places;
 mod segments;
+mod unbuffered;
 
 pub mod frame;
 pub mod payload;

@@ -1,13 +1,12 @@
-//! Reads the segments from the first byte to the last, a frame at a time: one thread reads, others hash and judge.
+//! Reads the segments from the first byte to the last: one thread reads, others hash and judge a frame each.
 //!
-//! Holds a few frames in memory and never more; gives them out in the order in which they were written.
+//! Holds a few segments in memory and never more; gives the frames out in the order in which they were written.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
-use std::sync::{Mutex, mpsc};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, mpsc};
 
 use indicatif::ProgressBar;
 
@@ -15,10 +14,14 @@ use super::frame::{self, FrameKind, Tail};
 use super::payload::{self, Payload};
 use super::statistics::Noise;
 use super::torn;
+use super::unbuffered::Buffer;
 use crate::failure::Failure;
 
 /// Size of each segment in bytes.
 pub(super) const SEGMENT_SIZE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Segments in memory: one that is read, and two that are looked at.
+const BUFFERS: usize = 3;
 
 /// Where a frame, or what is none, begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +53,9 @@ struct Job {
     place: Place,
     /// `None`: the rest of the segment, where no frame begins.
     kind: Option<FrameKind>,
-    /// From the frame's header on, in a buffer that may be longer.
-    bytes: Vec<u8>,
-    size: usize,
+    segment: Arc<Buffer>,
+    /// From the frame's header on.
+    bytes: Range<usize>,
 }
 
 /// Reads segments in order.
@@ -65,9 +68,13 @@ impl Reader<'_> {
     /// Shows everything to `visit`, in order, and gives what was seen of what must be noise.
     pub(super) fn run(&self, mut visit: impl FnMut(Place, Found)) -> Result<Noise, Failure> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let (jobs, waiting) = mpsc::sync_channel::<Job>(2);
+        let (jobs, waiting) = mpsc::channel::<Job>();
         let (done, results) = mpsc::channel();
-        let (give_back, buffers) = mpsc::channel::<Vec<u8>>();
+        let (give_back, buffers) = mpsc::channel::<Buffer>();
+        for _ in 0..BUFFERS {
+            // Nothing is read before there is somewhere to read it to.
+            drop(give_back.send(Buffer::default()));
+        }
         let waiting = Mutex::new(waiting);
         let noise = Mutex::new(Noise::default());
         let mut read = Ok(());
@@ -87,7 +94,10 @@ impl Reader<'_> {
                         let found = look(&job, &mut seen);
                         // The one who collects is there until all are done.
                         drop(done.send((job.number, job.place, found)));
-                        drop(give_back.send(job.bytes));
+                        // Whoever looked at a segment last gives it back.
+                        if let Some(buffer) = Arc::into_inner(job.segment) {
+                            drop(give_back.send(buffer));
+                        }
                     }
                     if let Ok(mut noise) = noise.lock() {
                         noise.add(&seen);
@@ -115,8 +125,8 @@ impl Reader<'_> {
 
     fn read(
         &self,
-        jobs: &mpsc::SyncSender<Job>,
-        buffers: &mpsc::Receiver<Vec<u8>>,
+        jobs: &mpsc::Sender<Job>,
+        buffers: &mpsc::Receiver<Buffer>,
     ) -> Result<(), Failure> {
         let mut number = 0;
         for (segment, path) in self.segments {
@@ -129,60 +139,54 @@ impl Reader<'_> {
     fn read_segment(
         &self,
         segment: u32,
-        path: &PathBuf,
+        path: &Path,
         number: &mut u64,
-        jobs: &mpsc::SyncSender<Job>,
-        buffers: &mpsc::Receiver<Vec<u8>>,
+        jobs: &mpsc::Sender<Job>,
+        buffers: &mpsc::Receiver<Buffer>,
     ) -> io::Result<()> {
-        let file = File::open(path)?;
-        // Only advice: without it the same is read, later.
-        let _advised = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
-        let size = file.metadata()?.len().min(SEGMENT_SIZE_BYTES);
-        let mut byte = 0;
+        let nobody = |_| io::Error::other("nobody looks at what is read");
+        let mut buffer = buffers.recv().map_err(|error| nobody(error.to_string()))?;
+        let size = std::fs::metadata(path)?.len().min(SEGMENT_SIZE_BYTES);
+        buffer.fill(path, usize::try_from(size).map_err(io::Error::other)?)?;
+        self.bar.inc(size);
+        let shared = Arc::new(buffer);
+        let mut at = 0;
         let mut is_end = false;
         while !is_end {
-            let place = Place { segment, byte };
-            let left = size - byte;
-            let mut header = [0; 20];
-            let mut kind = None;
-            let mut taken = left;
-            if left >= frame::FRAME_SIZE_BYTES_MIN {
-                file.read_exact_at(&mut header, byte)?;
-                if let Some((found, payload)) = frame::parse_header(&header)
-                    && let Some(frame) = frame::frame_size(payload).filter(|size| *size <= left)
-                {
-                    kind = Some(found);
-                    taken = frame;
-                }
-            }
+            let (kind, end) = next_frame(shared.bytes(), at);
             is_end = kind.is_none();
-            let size = usize::try_from(taken).map_err(io::Error::other)?;
-            let mut bytes = buffers.try_recv().unwrap_or_default();
-            if bytes.len() < size {
-                bytes.resize(size, 0);
-            }
-            let (buffer, _) = bytes.split_at_mut(size);
-            file.read_exact_at(buffer, byte)?;
-            byte += taken;
-            self.bar.inc(taken);
             let job = Job {
                 number: *number,
-                place,
+                place: Place {
+                    segment,
+                    byte: u64::try_from(at).map_err(io::Error::other)?,
+                },
                 kind,
-                bytes,
-                size,
+                segment: Arc::clone(&shared),
+                bytes: at..end,
             };
             *number += 1;
-            if jobs.send(job).is_err() {
-                return Err(io::Error::other("nobody looks at what is read"));
-            }
+            at = end;
+            jobs.send(job).map_err(|error| nobody(error.to_string()))?;
         }
         Ok(())
     }
 }
 
+/// What the frame at `at` is, and where it ends; nothing and the end of the segment, when none begins there.
+fn next_frame(segment: &[u8], at: usize) -> (Option<FrameKind>, usize) {
+    let rest = segment.get(at..).unwrap_or_default();
+    let header = rest.first_chunk::<20>().and_then(frame::parse_header);
+    let frame = header.and_then(|(kind, payload)| {
+        let size = usize::try_from(frame::frame_size(payload)?).ok()?;
+        (size <= rest.len()).then_some((Some(kind), at + size))
+    });
+    frame.unwrap_or((None, segment.len()))
+}
+
 fn look(job: &Job, noise: &mut Noise) -> Found {
-    let bytes = job.bytes.get(..job.size).unwrap_or_default();
+    let bytes = job.segment.bytes().get(job.bytes.clone());
+    let bytes = bytes.unwrap_or_default();
     let tail = |tail| match (tail, torn::first_stray(job.place.byte, bytes)) {
         (Tail::Torn, Some(stray)) => Found::Stray(stray),
         (tail, _) => Found::Tail(tail),

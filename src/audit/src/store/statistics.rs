@@ -120,24 +120,27 @@ fn real(count: u64) -> f64 {
 }
 
 /// The offset of the first run of at least `least` characters of printable ASCII, alone or with a zero byte behind each.
+///
+/// Looks at the place where a run would end first, and from there back: most bytes of noise are never looked at.
 #[must_use]
 pub fn first_text(bytes: &[u8], least: usize) -> Option<usize> {
-    for step in [1, 2] {
-        for phase in 0..step {
-            let mut run = 0;
-            let mut at = phase;
-            while let Some(byte) = bytes.get(at) {
-                let wide = step == 1 || bytes.get(at + 1) == Some(&0);
-                run = if matches!(byte, b' '..=b'~') && wide {
-                    run + 1
-                } else {
-                    0
-                };
-                if run == least {
-                    return Some((at + step).saturating_sub(least * step));
-                }
-                at += step;
-            }
+    let is_text = |at: usize| matches!(bytes.get(at), Some(b' '..=b'~'));
+    let alone = first_run(bytes.len(), least, is_text);
+    let wide = |phase: usize| {
+        let characters = bytes.len().saturating_sub(phase) / 2;
+        let is_wide = |n| is_text(phase + 2 * n) && bytes.get(phase + 2 * n + 1) == Some(&0);
+        first_run(characters, least, is_wide).map(|first| phase + 2 * first)
+    };
+    alone.or_else(|| wide(0)).or_else(|| wide(1))
+}
+
+/// Where the first run of at least `least` begins, of `count` things.
+fn first_run(count: usize, least: usize, is_one: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut first = 0;
+    while least > 0 && count - first >= least {
+        match (first..first + least).rev().find(|at| !is_one(*at)) {
+            None => return Some(first),
+            Some(other) => first = other + 1,
         }
     }
     None
@@ -185,5 +188,29 @@ mod tests {
         let wide: Vec<u8> = text.iter().flat_map(|byte| [*byte, 0]).collect();
         assert_eq!(first_text(&wide[1..], 20), Some(3));
         assert_eq!(first_text(&noise(100_000), 20), None);
+    }
+
+    #[test]
+    fn the_first_run_is_found_that_is_long_enough_and_none_that_is_not() {
+        for before in 0..50 {
+            let runs = [
+                &[7; 3][..],
+                &vec![b'x'; before],
+                b"\xff",
+                &[b'y'; 20],
+                b"\n",
+            ]
+            .concat();
+            let wanted = if before < 20 { 4 + before } else { 3 };
+            assert_eq!(first_text(&runs, 20), Some(wanted), "{before}");
+            assert_eq!(
+                first_text(&runs[..runs.len() - 2], 21),
+                (before > 20).then_some(3)
+            );
+        }
+        assert_eq!(first_text(&[b'x'; 19], 20), None);
+        assert_eq!(first_text(&[b'x'; 20], 20), Some(0));
+        assert_eq!(first_text(&b"x\0".repeat(20)[..39], 20), None);
+        assert_eq!(first_text(&b"x\0".repeat(20), 20), Some(0));
     }
 }
