@@ -76,6 +76,23 @@ pub(crate) fn derive_words(vectors: &Path) -> Result<String, String> {
     )
 }
 
+/// Has Python's `schemathesis` send hostile requests to a server, so many for each operation at least, drawn from a seed.
+/// Says how many it sent, or what was answered that is not described.
+pub(crate) fn hostile_api(
+    url: &str,
+    examples: u32,
+    seed: u32,
+    scratch: &Path,
+) -> Result<String, String> {
+    let mut python = Command::new(&Oracles::build().python_path);
+    verdict(
+        python
+            .arg(source_dir().join("python/hostile_api.py"))
+            .args([url, &examples.to_string(), &seed.to_string()])
+            .arg(scratch),
+    )
+}
+
 /// The two programs, ready to run.
 struct Oracles {
     go_path: PathBuf,

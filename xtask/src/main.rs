@@ -23,6 +23,7 @@ Examples:
 
 Longer than `cargo xtask test` has it:
   HAFAN_POWER_CUTS=300 cargo test -p hafan-tests --test power_cut -- --nocapture
+  HAFAN_HOSTILE_REQUESTS=10000 cargo test -p hafan-tests --test openapi -- --nocapture
   cargo xtask fuzz --seconds 3600";
 
 const DEMO_EXAMPLES: &str = "\
@@ -40,7 +41,7 @@ Examples:
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
-  cargo xtask bench                 all six
+  cargo xtask bench                 all seven
   cargo xtask bench intake --json   one, a line of JSON a figure";
 
 const SITE_EXAMPLES: &str = "\

@@ -15,6 +15,7 @@ pub mod headers;
 pub mod keyfile;
 pub mod limits;
 mod metrics;
+mod openapi;
 pub mod problem;
 pub mod process;
 mod read;

@@ -22,7 +22,7 @@ use crate::drafts::Drafts;
 use crate::problem::Problem;
 use crate::site::Site;
 use crate::store::{OperatorLog, Store};
-use crate::{courier, drafts, metrics, read, replies, submit};
+use crate::{courier, drafts, metrics, openapi, read, replies, submit};
 
 const READ_ONLY: &str = "GET, HEAD";
 const DRAFT_METHODS: &str = "GET, HEAD, PUT, DELETE";
@@ -103,6 +103,9 @@ pub fn public(app: Arc<App>) -> Router {
                 .delete(drafts::delete)
                 .fallback(async || Problem::Method(DRAFT_METHODS)),
         )
+        .route(
+            "/v1/openapi.json",
+            get(openapi::description).fallback(not_get),
         .route("/v1/release", get(read::release).fallback(not_get))
         .route(
             "/log/operator/checkpoint",
