@@ -14,6 +14,8 @@ use xtask::{root, tools};
 pub(crate) enum Name {
     /// Durable submissions a second, against one file written and synced in batches of the same bytes
     Intake,
+    /// The same over HTTP, against a plain synced append behind the same server; then as the store grows
+    Ingest,
     /// Sealing in Rust, against age's plain encryption of the same bytes
     Seal,
     /// A million leaves through the frontier, against SHA-256 over as many bytes
@@ -33,6 +35,7 @@ impl Name {
     fn target(self) -> &'static str {
         match self {
             Self::Intake => "intake",
+            Self::Ingest => "ingest",
             Self::Seal => "seal",
             Self::Log => "log",
             Self::Open => "open",
@@ -51,6 +54,7 @@ pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
         Some(name) => vec![name],
         None => vec![
             Name::Intake,
+            Name::Ingest,
             Name::Seal,
             Name::Log,
             Name::Open,
@@ -72,8 +76,10 @@ pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
             "--bench",
         ]);
         command.arg(name.target());
-        if matches!(name, Name::Open) {
-            prepare_open(&mut command)?;
+        match name {
+            Name::Open => prepare_open(&mut command)?,
+            Name::Ingest => prepare_ingest(&mut command)?,
+            Name::Intake | Name::Seal | Name::Log | Name::Words | Name::Audit => {}
         }
         command.arg("--");
         if json {
@@ -94,6 +100,18 @@ fn measure_words(json: bool) -> Result<()> {
         measure.arg("--json");
     }
     run_command("bench words", &mut measure)
+}
+
+/// Builds the programs as optimised as the benchmark.
+fn prepare_ingest(bench: &mut Command) -> Result<()> {
+    run_command(
+        "cargo build (the programs, optimised)",
+        cargo()
+            .args(["build", "--locked", "--quiet", "--profile=bench", "--bins"])
+            .args(["--package=hafan", "--package=hafan-keys"]),
+    )?;
+    bench.env(BINARIES_DIR_VARIABLE, target_dir()?.join("release"));
+    Ok(())
 }
 
 /// Fetches age and rage, and builds the officers' tool as optimised as the benchmark.
