@@ -53,12 +53,16 @@ impl Buffer {
         if is_aligned && read_past_cache(path, aligned, size)? {
             return Ok(());
         }
-        let file = File::open(path)?;
-        // Only advice: without it the same is read, later.
-        let _advised = fadvise(&file, 0, None, Advice::Sequential);
         let (wanted, _) = aligned.split_at_mut(size);
-        file.read_exact_at(wanted, 0)
+        read_as_any(path, wanted)
     }
+}
+
+fn read_as_any(path: &Path, wanted: &mut [u8]) -> io::Result<()> {
+    let file = File::open(path)?;
+    // Only advice: without it the same is read, later.
+    let _advised = fadvise(&file, 0, None, Advice::Sequential);
+    file.read_exact_at(wanted, 0)
 }
 
 /// Whether the file was read; it was not where its file system or its size does not allow it.
@@ -87,4 +91,38 @@ fn read_past_cache(path: &Path, aligned: &mut [u8], size: usize) -> io::Result<b
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_any_size_is_read_to_the_size_that_is_asked_for_and_again_into_the_same_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("segment");
+        let bytes: Vec<u8> = (0..=250).cycle().take(9 * 1024 * 1024 + 17).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let mut buffer = Buffer::default();
+        for size in [bytes.len(), 5000, 4096, 1, 0, CHUNK_SIZE_BYTES + 1] {
+            buffer.fill(&path, size).unwrap();
+            assert!(buffer.bytes() == &bytes[..size], "{size}");
+            let mut as_any = vec![0; size];
+            read_as_any(&path, &mut as_any).unwrap();
+            assert!(as_any == bytes[..size], "{size}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_shorter_or_away_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("segment");
+        let away = Buffer::default().fill(&path, 1).unwrap_err();
+        assert_eq!(away.kind(), io::ErrorKind::NotFound);
+        for size in [0, 1, 4096, 5000] {
+            std::fs::write(&path, vec![7; size]).unwrap();
+            let short = Buffer::default().fill(&path, size + 1).unwrap_err();
+            assert_eq!(short.kind(), io::ErrorKind::UnexpectedEof, "{size}");
+        }
+    }
 }
