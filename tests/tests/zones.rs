@@ -231,8 +231,8 @@ fn the_proof_fails_when_the_gateway_gains_what_opens() {
     let manifest = scratch.path().join("src/gateway/Cargo.toml");
     add_dependency(&manifest, "hafan-open.workspace = true");
     let linked = linked_crates(scratch.path(), "hafan-gateway").unwrap();
-    let wanted = "hafan-gateway links hafan-open: it decrypts";
-    assert_eq!(breaches(&linked, "hafan-gateway"), [wanted]);
+    let wanted = "hafan-gateway links hafan-open: it decrypts".to_owned();
+    assert!(breaches(&linked, "hafan-gateway").contains(&wanted));
 }
 
 #[test]

@@ -62,7 +62,7 @@ const FIELD_MEMBERS = ["id", "base", "kind", "when", "by_route", "basis", "row",
 const PAGE_MEMBERS = ["id", "base", "kind", "part", "routes", "required", "by_route", "when", "role", "loop", "copy"];
 const OPTION_MEMBERS = ["value", "stem", "route", "flag", "wish", "by_route"];
 
-function formData(strings, forces, questions, shown) {
+export function formData(strings, forces, questions, shown) {
   const pick = (from, members) =>
     Object.fromEntries(members.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
   const isShown = new Set(shown.map(({ id }) => id));
