@@ -147,3 +147,10 @@ seed("auditor_store", "header", Buffer.concat([Buffer.from("hfn1\x01\0\0\0"), Bu
 const file = { sha256: digest, content_type: "text/html; charset=utf-8", encodings: {} };
 const manifest = JSON.stringify({ version: 1, headers: { "cache-control": "no-store" }, files: { "/": file } });
 seed("auditor_site", "one", `${manifest}\0<!doctype html><script src="/a.js" defer></script><SCRIPT SRC='//x'>`);
+
+const part = (name, value, more = "") => `--x\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
+const least = part("r1", "self") + part("r2", "btp") + part("a1", "words\r\nŵ");
+const dated = ["day", "month", "year"].map((name, at) => part(`a1-date-${name}`, ["14", "3", "2009"][at])).join("");
+const chosen = part("a1-files", "\x89PNG", '; filename="a%22b.png"\r\nContent-Type: image/png') + part("a1-files", "", '; filename=""');
+seed("form_body", "least", `${least}--x--\r\n`);
+seed("form_body", "all", `${least}${dated}${part("a1-more", "two")}${part("a1-more", "one")}${chosen}${part("give-back", "yes")}--x--\r\n`);

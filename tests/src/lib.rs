@@ -68,7 +68,7 @@ impl TestServer {
         };
         layout.make(&binaries, &settings)?;
         xtask::tools::npm_ci()?;
-        xtask::site::build_demo(&layout.site(), &layout.roots())?;
+        xtask::site::build_demo(&layout.site(), &layout.roots(), None)?;
         let mut server = Self::serve(layout, binaries)?;
         server._scratch = Some(scratch);
         Ok(server)

@@ -236,7 +236,8 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 37] = [
+const PARSERS: [(&str, &str); 38] = [
+    ("form_body", "form::read("),
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
     ("age_header", "header::split("),

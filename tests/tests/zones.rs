@@ -67,6 +67,29 @@ const SERVER: &[Forbidden] = &[
     ("hickory*", "the server looks no name up"),
 ];
 
+/// What the gateway never links. It encrypts, and so has `age` and the ciphers below it; it has nothing that opens, nowhere to keep
+/// anything, nobody to tell, and no TLS of its own.
+const GATEWAY: &[Forbidden] = &[
+    ("hafan", "the server keeps reports"),
+    ("hafan-open", "it decrypts"),
+    ("hafan-keys", "it decrypts"),
+    ("hafan-record", "it is the officers'"),
+    ("hafan-export", "it is the officers'"),
+    ("sled", "a store"),
+    ("tempfile", "files"),
+    ("tracing*", "a log"),
+    (
+        "rustls*",
+        "it speaks to a proxy and to the server on one machine",
+    ),
+    ("ring", "TLS"),
+    ("openssl*", "TLS"),
+    ("native-tls", "TLS"),
+    ("reqwest", "it asks the server and nobody else"),
+    ("ureq", "it asks the server and nobody else"),
+    ("hickory*", "it looks no name up"),
+];
+
 /// What the offline zone never links: anything that could open a socket.
 const OPENED: &[Forbidden] = &[
     ("tokio*", "sockets"),
@@ -113,6 +136,7 @@ const AUDITOR: &[Forbidden] = &[
 fn forbidden_for(package: &str) -> Vec<Forbidden> {
     match package {
         "hafan" => [SEALED, SERVER, LOOKED_AT].concat(),
+        "hafan-gateway" => [GATEWAY, LOOKED_AT].concat(),
         "hafan-courier" => [SEALED, LOOKED_AT].concat(),
         "hafan-audit" => [SEALED, AUDITOR].concat(),
         "hafan-keys" => [OPENED, LOOKED_AT].concat(),
@@ -199,6 +223,23 @@ fn the_proof_fails_when_a_crate_of_the_server_gains_a_forbidden_dependency() {
         let wanted = format!("{package} links hafan-report: it names what a person tells");
         assert_eq!(breaches(&linked, package), [wanted]);
     }
+}
+
+#[test]
+fn the_proof_fails_when_the_gateway_gains_what_opens() {
+    let scratch = scratch_workspace();
+    let manifest = scratch.path().join("src/gateway/Cargo.toml");
+    add_dependency(&manifest, "hafan-open.workspace = true");
+    let linked = linked_crates(scratch.path(), "hafan-gateway").unwrap();
+    let wanted = "hafan-gateway links hafan-open: it decrypts".to_owned();
+    assert!(breaches(&linked, "hafan-gateway").contains(&wanted));
+}
+
+#[test]
+fn the_gateway_seals_through_seal_alone() {
+    let manifest = fs::read_to_string(root().join("src/gateway/Cargo.toml")).unwrap();
+    assert!(manifest.contains("hafan-seal.workspace"));
+    assert!(!manifest.lines().any(|line| line.starts_with("age")));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 // The same sources give the same bytes, in any folder and at any date: no time, path or random value is written.
 // `--out` must be a new or empty folder, or one that an earlier build made (it has a manifest.json).
 // `--roots` is `{"btp":"hafan/btp/root+…"}`: the verifier keys pinned into the sealing script. A force without one gets
-// a form that says so. The environment HAFAN_OUT, HAFAN_ROOTS and HAFAN_KIND mean the same; a flag wins.
+// a form that says so. `--gateway DIR` builds the pages of the door without JavaScript too, into a folder of their own, and
+// `--gateway-url URL` is where they will be: the form then says so to who has no JavaScript. The environment HAFAN_OUT,
+// HAFAN_ROOTS, HAFAN_KIND, HAFAN_GATEWAY and HAFAN_GATEWAY_URL mean the same; a flag wins.
 
 import { createHash } from "node:crypto";
 import {
@@ -22,6 +24,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { webDir, scriptStrings, publicForce, readForces, readStrings, readSupport } from "./content.mjs";
+import { buildGateway, gatewayHeaders } from "./gateway.mjs";
 import { buildPages } from "./pages.mjs";
 import { readQuestions } from "./questions.mjs";
 import { buildScripts } from "./scripts.mjs";
@@ -31,6 +34,7 @@ const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
+  ".json": "application/json",
 };
 
 /** What of the form's words the return page has too. */
@@ -59,6 +63,8 @@ export function hashedName(name, bytes) {
 /** Builds the site into `out`. The last four stand in for files of content/, or add to its words: tests give them. */
 export async function build({
   out,
+  gateway,
+  gatewayUrl = null,
   roots = {},
   kind = "demo",
   forcesDir,
@@ -74,6 +80,28 @@ export async function build({
   const questions = readQuestions(strings, questionsText);
   const support = readSupport(forces, supportText);
 
+  const styles = buildStyles();
+  await staged(out, readHeaders(), async (stageDir, put) => {
+    const style = put("site.css", styles);
+    const scripts = await buildScripts({
+      strings: scriptStrings(strings, FORM_STRINGS),
+      backStrings: scriptStrings(strings, BACK_STRINGS),
+      forces: forces.map(publicForce),
+      questions,
+      put,
+    });
+    const assets = { style, ...scripts };
+    await buildPages({ stageDir, strings, forces, questions, support, kind, assets, more: { gatewayUrl } });
+  });
+  if (gateway === undefined) return;
+  await staged(gateway, gatewayHeaders(), async (stageDir, put) => {
+    const style = put("site.css", styles);
+    await buildGateway({ stageDir, strings, forces, questions, support, kind, style, put });
+  });
+}
+
+/** Makes one tree of files in a folder beside, writes its manifest, and puts it in its place. */
+async function staged(out, headers, make) {
   mkdirSync(join(webDir, ".build"), { recursive: true });
   const stageDir = mkdtempSync(join(webDir, ".build", "site-"));
   chmodSync(stageDir, 0o755);
@@ -85,20 +113,16 @@ export async function build({
       writeFileSync(join(assetsDir, hashed), bytes);
       return `/assets/${hashed}`;
     };
-    const style = put("site.css", buildStyles());
-    const scripts = await buildScripts({
-      strings: scriptStrings(strings, FORM_STRINGS),
-      backStrings: scriptStrings(strings, BACK_STRINGS),
-      forces: forces.map(publicForce),
-      questions,
-      put,
-    });
-    await buildPages({ stageDir, strings, forces, questions, support, kind, assets: { style, ...scripts } });
-    writeManifest(stageDir);
+    await make(stageDir, put);
+    writeManifest(stageDir, headers);
     publish(stageDir, resolve(out));
   } finally {
     rmSync(stageDir, { recursive: true, force: true });
   }
+}
+
+function readHeaders() {
+  return JSON.parse(readFileSync(join(webDir, "headers.json"), "utf8"));
 }
 
 function listFiles(dir) {
@@ -109,7 +133,7 @@ function listFiles(dir) {
 }
 
 /** Compresses every file and writes manifest.json as docs/protocol.md section 9 has it. */
-function writeManifest(dir) {
+function writeManifest(dir, headers) {
   const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
   const files = {};
   for (const path of listFiles(dir)) {
@@ -129,7 +153,6 @@ function writeManifest(dir) {
     files[address] = { sha256: sha256(bytes), content_type: type, encodings };
   }
   const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const headers = JSON.parse(readFileSync(join(webDir, "headers.json"), "utf8"));
   writeFileSync(join(dir, "manifest.json"), `${JSON.stringify({ version: 1, headers, files: sorted }, null, 1)}\n`);
 }
 
@@ -162,16 +185,25 @@ function publish(stageDir, outDir) {
 
 if (import.meta.filename === process.argv[1] || process.argv[1]?.endsWith("build/build.mjs")) {
   const { values } = parseArgs({
-    options: { out: { type: "string" }, roots: { type: "string" }, kind: { type: "string" } },
+    options: {
+      out: { type: "string" },
+      roots: { type: "string" },
+      kind: { type: "string" },
+      gateway: { type: "string" },
+      "gateway-url": { type: "string" },
+    },
   });
   const rootsPath = values.roots ?? process.env.HAFAN_ROOTS;
   // npm runs scripts in web/; a relative path means the folder in which the person typed the command.
   const here = (path) => resolve(process.env.INIT_CWD ?? process.cwd(), path);
   const out = values.out ?? process.env.HAFAN_OUT;
+  const gateway = values.gateway ?? process.env.HAFAN_GATEWAY;
   const outDir = out === undefined ? join(webDir, "dist") : here(out);
   try {
     await build({
       out: outDir,
+      gateway: gateway === undefined ? undefined : here(gateway),
+      gatewayUrl: values["gateway-url"] ?? process.env.HAFAN_GATEWAY_URL ?? null,
       roots: rootsPath ? JSON.parse(readFileSync(here(rootsPath), "utf8")) : {},
       kind: values.kind ?? process.env.HAFAN_KIND ?? "demo",
     });

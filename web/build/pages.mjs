@@ -21,32 +21,49 @@ export const PLAIN_PAGES = [
 ];
 const NATIONS = ["england", "wales", "scotland", "northern-ireland"];
 
-export async function buildPages({ stageDir, strings, forces, questions, support, kind, assets }) {
+/** `isPlain` for pages that no script runs; `more` is what a template of theirs can ask of `site` besides. */
+export async function buildPages({
+  stageDir,
+  strings,
+  forces,
+  questions,
+  support,
+  kind,
+  assets,
+  input = "templates",
+  isPlain = false,
+  more = {},
+}) {
   process.chdir(webDir); // Eleventy takes its folders relative to the working one.
   const shown = support.filter((entry) => entry.status === "shown");
-  const templates = nunjucksEnvironment(strings);
+  const templates = nunjucksEnvironment(strings, isPlain);
   addSupport(templates, shown);
   const output = relative(webDir, stageDir);
-  const eleventy = new Eleventy("templates", output, {
+  const eleventy = new Eleventy(input, output, {
     quietMode: true,
     configPath: null,
     config: (config) => {
       config.setLibrary("njk", templates);
       config.setTemplateFormats(["njk"]);
-      config.addGlobalData("site", { kind, assets, forces, questions, languages: LANGUAGES });
+      config.addGlobalData("site", { kind, assets, forces, questions, languages: LANGUAGES, ...more });
       config.addGlobalData("support", shown);
       config.addGlobalData("needs", [...new Set(shown.map((entry) => entry.needs[0]))]);
       config.addGlobalData("nations", NATIONS);
+      const places = forces.flatMap((force) =>
+        LANGUAGES.map((lang) => ({ force, lang, other: lang === "en" ? "cy" : "en" })),
+      );
+      config.addGlobalData("places", places);
+      const refusals = more.refusals ?? [];
       config.addGlobalData(
-        "places",
-        forces.flatMap((force) => LANGUAGES.map((lang) => ({ force, lang, other: lang === "en" ? "cy" : "en" }))),
+        "refused",
+        places.flatMap((place) => refusals.map((why) => ({ ...place, why }))),
       );
     },
   });
   await eleventy.write();
 }
 
-function nunjucksEnvironment(strings) {
+function nunjucksEnvironment(strings, isPlain) {
   const loader = new nunjucks.FileSystemLoader([join(webDir, "templates", "_includes"), join(govukDir, "dist")]);
   const environment = new nunjucks.Environment(loader, { autoescape: true, trimBlocks: true, lstripBlocks: true });
   const safe = (html) => new nunjucks.runtime.SafeString(html);
@@ -59,7 +76,10 @@ function nunjucksEnvironment(strings) {
   };
   environment.addGlobal("t", text);
   // The form's own words carry their key, so that its script can change the language in place.
-  environment.addGlobal("tt", (lang, key) => safe(`<span data-t="${key}">${escape(text(lang, key))}</span>`));
+  environment.addGlobal("tt", (lang, key) =>
+    isPlain ? text(lang, key) : safe(`<span data-t="${key}">${escape(text(lang, key))}</span>`),
+  );
+  environment.addGlobal("isPlain", isPlain);
   const twins = (key, holes) => Object.fromEntries(LANGUAGES.map((lang) => [lang, text(lang, key, holes)]));
   environment.addGlobal("twins", twins);
   environment.addGlobal("onDay", (key, day) =>

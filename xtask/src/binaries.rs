@@ -1,4 +1,4 @@
-//! The four programs, built once.
+//! The five programs, built once.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::process::{guarded, run};
 use crate::root;
 
-/// Names a folder that holds the four programs already, so that nothing is built again: `cargo xtask test` sets it.
+/// Names a folder that holds the five programs already, so that nothing is built again: `cargo xtask test` sets it.
 pub const BINARIES_DIR_VARIABLE: &str = "HAFAN_BINARIES_DIR";
 
 /// Where the programs are.
@@ -39,9 +39,10 @@ impl Binaries {
 
     fn build() -> Result<Self> {
         run(
-            "cargo build (server, courier, auditor, officers' tool)",
+            "cargo build (server, gateway, courier, auditor, officers' tool)",
             cargo().args(["build", "--locked", "--quiet"]).args([
                 "--package=hafan",
+                "--package=hafan-gateway",
                 "--package=hafan-courier",
                 "--package=hafan-audit",
                 "--package=hafan-keys",
@@ -71,6 +72,12 @@ impl Binaries {
     #[must_use]
     pub fn server(&self) -> PathBuf {
         self.dir.join("hafan")
+    }
+
+    /// `hafan-gateway`, the door without JavaScript.
+    #[must_use]
+    pub fn gateway(&self) -> PathBuf {
+        self.dir.join("hafan-gateway")
     }
 
     /// `hafan-courier`.

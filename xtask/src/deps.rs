@@ -11,7 +11,13 @@ use crate::process::{output, say};
 use crate::root;
 
 /// The programs whose crates are listed, by package name.
-pub const PROGRAMS: [&str; 4] = ["hafan", "hafan-courier", "hafan-audit", "hafan-keys"];
+pub const PROGRAMS: [&str; 5] = [
+    "hafan",
+    "hafan-gateway",
+    "hafan-courier",
+    "hafan-audit",
+    "hafan-keys",
+];
 
 /// The target that the lists are for.
 const TARGET: &str = "x86_64-unknown-linux-gnu";

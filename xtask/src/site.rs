@@ -25,14 +25,29 @@ pub fn build() -> Result<PathBuf> {
     Ok(root().join("web/dist"))
 }
 
-/// Builds the demonstration's site: forces' root keys from `roots`, pages into `out`.
+/// Where the gateway's pages go, and the address that they will be at.
+#[derive(Clone, Copy)]
+pub struct GatewaySite<'a> {
+    /// The folder.
+    pub out: &'a Path,
+    /// The address, without a slash at its end; the form names it to who has no JavaScript.
+    pub url: &'a str,
+}
+
+/// Builds the demonstration's site: forces' root keys from `roots`, pages into `out`, and the gateway's with them.
 ///
 /// # Errors
 /// When the build fails.
-pub fn build_demo(out: &Path, roots: &Path) -> Result<()> {
+pub fn build_demo(out: &Path, roots: &Path, gateway: Option<GatewaySite<'_>>) -> Result<()> {
+    let mut command = tools::npm();
+    if let Some(GatewaySite { out, url }) = gateway {
+        command
+            .env("HAFAN_GATEWAY", out)
+            .env("HAFAN_GATEWAY_URL", url);
+    }
     run(
         "site of the demonstration",
-        tools::npm()
+        command
             .args([
                 "run",
                 "--silent",
@@ -75,9 +90,15 @@ pub fn is_reproducible() -> Result<()> {
                     "--",
                     "--out",
                 ])
-                .arg(&out),
+                .arg(&out)
+                .arg("--gateway")
+                .arg(scratch.join(format!("{name}-gateway"))),
         )?;
-        builds.push(contents(&out)?);
+        let mut made = contents(&out)?;
+        for (path, bytes) in contents(&scratch.join(format!("{name}-gateway")))? {
+            made.insert(Path::new("gateway").join(path), bytes);
+        }
+        builds.push(made);
     }
     let [first, second] = builds.as_slice() else {
         bail!("two builds were wanted");

@@ -106,6 +106,7 @@ pub fn public(app: Arc<App>) -> Router {
         .route(
             "/v1/openapi.json",
             get(openapi::description).fallback(not_get),
+        )
         .route("/v1/release", get(read::release).fallback(not_get))
         .route(
             "/log/operator/checkpoint",

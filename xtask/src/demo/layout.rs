@@ -1,7 +1,8 @@
 //! Lays out a demonstration, or a test's system: keys of each force, the store, the configuration.
 //!
 //! Under one folder: `store/`, `pinned/`, `directories/`, `site/`, `keys/<force>/`, `vault/<force>/`, `stick/<force>/`,
-//! `keys/release/`, `release`, `log.key`, `roots.json`, `config.toml`. The last is written last: where it is, everything else is.
+//! `gateway-site/`, `keys/release/`, `release`, `log.key`, `roots.json`, `config.toml`, and `gateway.toml` once the gateway was started.
+//! Of the others `config.toml` is written last: where it is, everything else is.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -132,6 +133,18 @@ impl Layout {
     #[must_use]
     pub fn release(&self) -> PathBuf {
         self.dir.join("release")
+    }
+
+    /// The built pages of the gateway.
+    #[must_use]
+    pub fn gateway_site(&self) -> PathBuf {
+        self.dir.join("gateway-site")
+    }
+
+    /// The gateway's configuration.
+    #[must_use]
+    pub fn gateway_config(&self) -> PathBuf {
+        self.dir.join("gateway.toml")
     }
 
     /// The signed directories that the server gives out.
@@ -353,6 +366,44 @@ impl Layout {
             ));
         }
         Ok(text)
+    }
+
+    /// Starts the gateway of a server at `server` and waits until it listens; its pages must be built.
+    ///
+    /// # Errors
+    /// When it ends before, or does not listen within 60 s.
+    pub fn serve_gateway(
+        &self,
+        mut command: std::process::Command,
+        settings: &Settings,
+        server: SocketAddr,
+        port: u16,
+        show: Output,
+    ) -> Result<(Running, SocketAddr)> {
+        let mut text = format!(
+            "# Written by cargo xtask. What each option means: src/gateway/src/config.rs.\n\
+             listen = \"127.0.0.1:{port}\"\nserver = \"{server}\"\nsite_dir = \"gateway-site\"\n",
+        );
+        for force in &settings.forces {
+            let root = self.root(force)?;
+            text.push_str(&format!("[forces.{force}]\nroot = \"{root}\"\n"));
+        }
+        fs::write(self.gateway_config(), text)
+            .with_context(|| format!("cannot write {}", self.gateway_config().display()))?;
+        command
+            .args(["serve", "--config"])
+            .arg(self.gateway_config());
+        let mut gateway = Running::start("hafan-gateway serve", command, show)?;
+        let heard = gateway.listener();
+        let mut address = None;
+        gateway.wait_until(Duration::from_secs(60), || {
+            address = said_address(&heard.bytes());
+            address.is_some()
+        })?;
+        Ok((
+            gateway,
+            address.context("the gateway does not say where it listens")?,
+        ))
     }
 
     /// Starts the server with the site that lies there, which is released first, and waits until it is ready.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::binaries::{BINARIES_DIR_VARIABLE, Binaries};
-use crate::process::{Output, Running, run as run_command, say};
+use crate::process::{Output, Running, guarded, run as run_command, say};
 use crate::{root, site, tools};
 
 mod journey;
@@ -32,18 +32,22 @@ pub fn run(dir: &Path, port: u16, once: bool) -> Result<()> {
     let browser: &[tools::Tool] = if once { tools::BROWSER } else { &[] };
     tools::ensure(&[tools::NODE, browser])?;
     check_port(port)?;
+    let gateway_port = port
+        .checked_add(1)
+        .context("the gateway takes the port after --port; name a lower one")?;
+    check_port(gateway_port)?;
     tools::npm_ci()?;
     let binaries = Binaries::built()?;
     let layout = Layout::new(&dir, port);
-    let (mut server, address) = start(&layout, &binaries, !once)?;
+    let mut system = start(&layout, &binaries, gateway_port, !once)?;
     if once {
-        journey::travel(&layout, &binaries, address)?;
-        end(server)
+        journey::travel(&layout, &binaries, system.address)?;
+        system.end()
     } else {
-        explain(&layout, &binaries, address);
-        let status = server.wait()?;
+        explain(&layout, &binaries, system.address, system.gateway_address);
+        let status = system.server.wait()?;
         say(&format!("The server ended with {status}."));
-        Ok(())
+        end(system.gateway, "gateway")
     }
 }
 
@@ -53,9 +57,9 @@ pub fn run(dir: &Path, port: u16, once: bool) -> Result<()> {
 /// When a step fails, or what was read is not what was typed.
 pub fn once_in(dir: &Path, binaries: &Binaries) -> Result<()> {
     let layout = Layout::new(dir, 0);
-    let (server, address) = start(&layout, binaries, false)?;
-    journey::travel(&layout, binaries, address)?;
-    end(server)
+    let system = start(&layout, binaries, 0, false)?;
+    journey::travel(&layout, binaries, system.address)?;
+    system.end()
 }
 
 /// The browser's journeys (`tests/browser`) against a demonstration in a folder of the caller's.
@@ -64,26 +68,46 @@ pub fn once_in(dir: &Path, binaries: &Binaries) -> Result<()> {
 /// When the demonstration does not start, or a journey fails.
 pub fn journeys_in(dir: &Path, binaries: &Binaries) -> Result<()> {
     let layout = Layout::new(dir, 0);
-    let (server, address) = start(&layout, binaries, false)?;
+    let system = start(&layout, binaries, 0, false)?;
     let result = run_command(
         "browser journeys",
         tools::npm()
             .args(["test", "--workspace", "tests/browser"])
-            .env("HAFAN_URL", format!("http://{address}"))
+            .env("HAFAN_URL", format!("http://{}", system.address))
+            .env(
+                "HAFAN_GATEWAY_URL",
+                format!("http://{}", system.gateway_address),
+            )
+            .env("HAFAN_GATEWAY_PID", system.gateway.id().to_string())
             .env("HAFAN_DEMO_DIR", layout.dir())
             .env(BINARIES_DIR_VARIABLE, binaries.dir()),
     );
-    end(server)?;
+    system.end()?;
     result
 }
 
-fn end(mut server: Running) -> Result<()> {
-    let status = server.terminate()?;
-    anyhow::ensure!(status.success(), "the server ended with {status}");
+fn end(mut program: Running, name: &str) -> Result<()> {
+    let status = program.terminate()?;
+    anyhow::ensure!(status.success(), "the {name} ended with {status}");
     Ok(())
 }
 
-fn start(layout: &Layout, binaries: &Binaries, show: bool) -> Result<(Running, SocketAddr)> {
+/// What runs, and where.
+struct System {
+    server: Running,
+    address: SocketAddr,
+    gateway: Running,
+    gateway_address: SocketAddr,
+}
+
+impl System {
+    fn end(self) -> Result<()> {
+        end(self.gateway, "gateway")?;
+        end(self.server, "server")
+    }
+}
+
+fn start(layout: &Layout, binaries: &Binaries, gateway_port: u16, show: bool) -> Result<System> {
     let settings = Settings::demo();
     if layout.is_complete() {
         layout::say_resumed(layout);
@@ -95,9 +119,36 @@ fn start(layout: &Layout, binaries: &Binaries, show: bool) -> Result<(Running, S
         ));
         layout.make(binaries, &settings)?;
     }
-    site::build_demo(&layout.site(), &layout.roots())?;
+    // The form names the gateway's address, so it is chosen before the pages are built.
+    let gateway_port = if gateway_port == 0 {
+        free_port()?
+    } else {
+        gateway_port
+    };
+    let gateway = site::GatewaySite {
+        out: &layout.gateway_site(),
+        url: &format!("http://127.0.0.1:{gateway_port}"),
+    };
+    site::build_demo(&layout.site(), &layout.roots(), Some(gateway))?;
+    let show = if show { Output::Show } else { Output::Keep };
     say("» server");
-    layout.serve(binaries, if show { Output::Show } else { Output::Keep })
+    let (server, address) = layout.serve(binaries, show)?;
+    say("» gateway");
+    let command = guarded(binaries.gateway());
+    let (gateway, gateway_address) =
+        layout.serve_gateway(command, &settings, address, gateway_port, show)?;
+    Ok(System {
+        server,
+        address,
+        gateway,
+        gateway_address,
+    })
+}
+
+/// A port that nobody has at this moment.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf> {
@@ -111,7 +162,7 @@ fn check_port(port: u16) -> Result<()> {
         .with_context(|| format!("port {port} of 127.0.0.1 is taken; name another with --port"))
 }
 
-fn explain(layout: &Layout, binaries: &Binaries, address: SocketAddr) {
+fn explain(layout: &Layout, binaries: &Binaries, address: SocketAddr, gateway: SocketAddr) {
     let force = "btp";
     let shown = |path: PathBuf| {
         let here = std::env::current_dir().unwrap_or_default();
@@ -127,6 +178,7 @@ Hafan is running, with demonstration keys. It is not a police service.
   Report      http://{address}/                 choose a force
               http://{address}/{force}/en/          in English
               http://{address}/{force}/cy/          in Welsh
+  Without JavaScript  http://{gateway}/{force}/en/
   The log     http://{address}/log/{force}/latest
   The keys    http://{address}/v1/forces/{force}/directory
 

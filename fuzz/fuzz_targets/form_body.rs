@@ -1,0 +1,31 @@
+#![no_main]
+//! A form as a browser posts it: what is taken is answered in fields of the question set; the report of it breaks no rule.
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use hafan_gateway::answers::{Circumstances, report};
+use hafan_gateway::form;
+use hafan_gateway::questions::QuestionSet;
+use hafan_report::{Language, SealedTo, Thread};
+use http_body_util::Full;
+
+static QUESTIONS: LazyLock<QuestionSet> = LazyLock::new(|| {
+    QuestionSet::parse(include_bytes!("../form.json")).expect("the questions of the seeds")
+});
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let body = Full::new(Bytes::copy_from_slice(data));
+    let reading = form::read(body, "multipart/form-data; boundary=x", &QUESTIONS);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    if let Ok(read) = runtime.block_on(reading) {
+        let circumstances = Circumstances {
+            language: Language::English,
+            written_on: "2026-11-26".parse().expect("a date"),
+            thread: Thread([0; 16]),
+            key: SealedTo { id: "2026-W48".to_owned(), fingerprint: ["0000"; 8].join(" ") },
+            files: Vec::new(),
+        };
+        let made = report(&QUESTIONS, &read.given, "btp", circumstances).expect("a force of the questions");
+        assert!(made.check().is_ok());
+    }
+});

@@ -1,0 +1,374 @@
+//! Every route of the gateway. `{place}` is `/{force}/{language}`:
+//!
+//! - `GET` of a page of the build, but not of the form and of those that give something back
+//! - `POST {place}/form`: the form; only so, and no browser keeps the page for its Back button
+//! - `POST {place}/send`: reads, seals, sends; 303 to `{place}/sent/` or `{place}/not-sent/{why}/`
+//! - `GET /leave`, `GET /readyz`
+//!
+//! Source of the rules on POST, 303 and `Sec-Fetch-Site`: docs/decisions/0002.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hafan_report::Language;
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    LOCATION, ORIGIN, RETRY_AFTER,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use crate::again;
+use crate::form::{self, FORM_SIZE_BYTES_MAX, Form, FormError};
+use crate::questions::Given;
+use crate::sealing::{Keeper, Refusal, today};
+use crate::site::{Page, Site};
+
+/// A form is held as it comes in, as files, packed, sealed twice, and as a submission: at most so many times its size.
+const COPIES: usize = 6;
+const MIB: usize = 1 << 20;
+/// After an answer that did not wait for it, so much of a body is read and thrown away, so that the answer arrives.
+const LINGER_BYTES_MAX: usize = 2 * FORM_SIZE_BYTES_MAX;
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("60");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// The slowest pace of a form, bytes a second, after a time of grace: a 2G line does more.
+const PACE_BYTES_PER_S_MIN: u64 = 8 * 1024;
+const BODY_GRACE: Duration = Duration::from_secs(30);
+
+/// An answer, whole.
+pub type Answer = Response<Full<Bytes>>;
+
+/// What every request is answered from.
+pub struct Gateway {
+    /// The pages.
+    pub site: Site,
+    /// Whom reports are sealed to and who keeps them.
+    pub keeper: Keeper,
+    /// The fields of every answer.
+    pub headers: HeaderMap,
+    /// Where `/leave` leads.
+    pub leave_url: HeaderValue,
+    /// MiB of memory that forms may hold.
+    pub memory: Semaphore,
+}
+
+/// How long the body of a request may take, by what its head says of it.
+#[must_use]
+pub fn body_time_max(headers: &HeaderMap) -> Duration {
+    let size = content_length(headers)
+        .unwrap_or(0)
+        .min(FORM_SIZE_BYTES_MAX);
+    let earned = u64::try_from(size).unwrap_or(u64::MAX) / PACE_BYTES_PER_S_MIN;
+    BODY_GRACE + Duration::from_secs(earned)
+}
+
+impl Gateway {
+    /// Answers one request; never fails, and says nothing of what was in it.
+    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let mut answer = self.route(request).await;
+        for (name, value) in &self.headers {
+            answer.headers_mut().insert(name.clone(), value.clone());
+        }
+        // One request a connection: nothing ties it to what comes before or after.
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        answer
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path().to_owned();
+        let is_get = request.method() == Method::GET;
+        let is_post = request.method() == Method::POST;
+        match (path.as_str(), self.place(&path)) {
+            (_, Some((place, _, "form" | "send"))) if is_get => see_other(&format!("{place}/")),
+            (_, Some((place, _, "form"))) if is_post => self.form(request, place).await,
+            (_, Some((place, language, "send"))) if is_post => {
+                self.send(request, place, language).await
+            }
+            ("/leave", _) if is_get => self.leave(),
+            ("/readyz", _) if is_get => self.ready().await,
+            (_, Some((place, _, "form/"))) if is_get => see_other(&format!("{place}/")),
+            (_, Some((_, _, rest))) if rest.starts_with("again/") => {
+                self.not_found(request.headers())
+            }
+            (path, _) if is_get => match self.site.page(path) {
+                Some(page) => page_answer(StatusCode::OK, page, request.headers()),
+                None => self.not_found(request.headers()),
+            },
+            _ => {
+                let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
+                answer
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::from_static("GET, POST"));
+                answer
+            }
+        }
+    }
+
+    /// `/{force}/{language}`, the language, and what follows the slash behind it, where there are such pages.
+    fn place<'a>(&self, path: &'a str) -> Option<(&'a str, Language, &'a str)> {
+        let (force, rest) = path.strip_prefix('/')?.split_once('/')?;
+        let (language, rest) = rest.split_once('/')?;
+        let place = path.get(..force.len() + language.len() + 2)?;
+        self.site.page(&format!("{place}/"))?;
+        match language {
+            "en" => Some((place, Language::English, rest)),
+            "cy" => Some((place, Language::Welsh, rest)),
+            _ => None,
+        }
+    }
+
+    async fn form(&self, request: Request<Incoming>, place: &str) -> Answer {
+        let headers = request.headers().clone();
+        drain(&mut request.into_body()).await;
+        if !is_from_here(&headers) {
+            return see_other(&format!("{place}/"));
+        }
+        match self.site.page(&format!("{place}/form/")) {
+            Some(page) => page_answer(StatusCode::OK, page, &headers),
+            None => self.not_found(&headers),
+        }
+    }
+
+    async fn send(&self, request: Request<Incoming>, place: &str, language: Language) -> Answer {
+        let (head, mut body) = request.into_parts();
+        let read = self.read(&head.headers, &mut body).await;
+        if read.is_err() {
+            drain(&mut body).await;
+        }
+        let (given, give_back, result) = match read {
+            Ok((form, _held)) => {
+                let given = Arc::new(form.given);
+                let sent = self.keeper.send(&given, form.files, language).await;
+                (given, form.give_back, sent)
+            }
+            Err(refusal) => (Arc::new(Given::new()), false, Err(refusal)),
+        };
+        match result {
+            Ok(()) => see_other(&format!("{place}/sent/")),
+            Err(refusal) if give_back => self.give_back(place, language, refusal, &given),
+            Err(refusal) => see_other(&format!("{place}/not-sent/{}/", refusal.name())),
+        }
+    }
+
+    /// Reads the form within its bounds; what is returned beside it keeps its memory counted.
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: &mut Incoming,
+    ) -> Result<(Form, tokio::sync::SemaphorePermit<'_>), Refusal> {
+        let size = content_length(headers).ok_or(Refusal::Changed)?;
+        if size > FORM_SIZE_BYTES_MAX {
+            return Err(Refusal::Long);
+        }
+        if !is_from_here(headers) {
+            return Err(Refusal::Changed);
+        }
+        let mib = u32::try_from(size * COPIES / MIB + 1).unwrap_or(u32::MAX);
+        let held = self
+            .memory
+            .try_acquire_many(mib)
+            .map_err(|_| Refusal::Busy)?;
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let content_type = content_type.ok_or(Refusal::Changed)?;
+        let reading = form::read(body, content_type, &self.keeper.questions);
+        let form = tokio::time::timeout(body_time_max(headers), reading).await;
+        match form {
+            Ok(Ok(form)) => Ok((form, held)),
+            Ok(Err(FormError::Long)) => Err(Refusal::Long),
+            Ok(Err(FormError::Files)) => Err(Refusal::Files),
+            Ok(Err(FormError::Line | FormError::Other)) | Err(_) => Err(Refusal::Changed),
+        }
+    }
+
+    fn give_back(
+        &self,
+        place: &str,
+        language: Language,
+        refusal: Refusal,
+        given: &Given,
+    ) -> Answer {
+        let address = format!("{place}/again/{}/", refusal.name());
+        let shell = self
+            .site
+            .page(&address)
+            .and_then(|page| std::str::from_utf8(&page.plain).ok());
+        let page =
+            shell.and_then(|shell| again::page(shell, &self.keeper.questions, given, language));
+        let Some(page) = page else {
+            return see_other(&format!("{place}/not-sent/{}/", refusal.name()));
+        };
+        let mut answer = Response::new(Full::new(Bytes::from(page)));
+        *answer.status_mut() = match refusal {
+            Refusal::Away | Refusal::Busy | Refusal::Closed | Refusal::Maybe => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Refusal::Choices
+            | Refusal::Nothing
+            | Refusal::Long
+            | Refusal::Files
+            | Refusal::Changed => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        answer.headers_mut().insert(CONTENT_TYPE, html);
+        answer
+    }
+
+    fn leave(&self) -> Answer {
+        let mut answer = empty(StatusCode::SEE_OTHER);
+        answer
+            .headers_mut()
+            .insert(LOCATION, self.leave_url.clone());
+        let all = HeaderValue::from_static("\"cache\", \"cookies\", \"storage\"");
+        answer.headers_mut().insert(CLEAR_SITE_DATA, all);
+        answer
+    }
+
+    /// 200 when something could be sealed to every force today.
+    async fn ready(&self) -> Answer {
+        let today = today();
+        for force in self.keeper.roots.keys() {
+            let directory = self.keeper.directory(force, today).await;
+            if !directory.is_ok_and(|directory| directory.intake_for(today).is_some()) {
+                let mut answer = empty(StatusCode::SERVICE_UNAVAILABLE);
+                answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+                return answer;
+            }
+        }
+        empty(StatusCode::OK)
+    }
+
+    fn not_found(&self, headers: &HeaderMap) -> Answer {
+        match self.site.page("/404.html") {
+            Some(page) => page_answer(StatusCode::NOT_FOUND, page, headers),
+            None => empty(StatusCode::NOT_FOUND),
+        }
+    }
+}
+
+/// Whether a form was sent by a page of ours, as far as browsers say it. With `Referrer-Policy: no-referrer` they send `Origin: null`.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get(FETCH_SITE) {
+        return site == "same-origin";
+    }
+    let (Some(origin), Some(host)) = (headers.get(ORIGIN), headers.get(HOST)) else {
+        return true;
+    };
+    let host_of = |origin: &str| {
+        origin
+            .split_once("://")
+            .map(|(_, host)| host.as_bytes().to_vec())
+    };
+    origin == "null"
+        || origin
+            .to_str()
+            .ok()
+            .and_then(host_of)
+            .is_some_and(|found| found == host.as_bytes())
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads and throws away what is left of a body, within bounds.
+async fn drain(body: &mut Incoming) {
+    let mut left = LINGER_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(size) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+fn page_answer(status: StatusCode, page: &Page, headers: &HeaderMap) -> Answer {
+    let gzip = page.gzip.as_ref().filter(|_| accepts_gzip(headers));
+    let mut answer = Response::new(Full::new(gzip.unwrap_or(&page.plain).clone()));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, page.content_type.clone());
+    if gzip.is_some() {
+        answer
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+}
+
+/// Whether `Accept-Encoding` names gzip, and without a weight: browsers do, and who refuses it has the plain page.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case("gzip"))
+}
+
+/// Addresses are made of forces, languages and our own words only.
+fn see_other(path: &str) -> Answer {
+    let mut answer = empty(StatusCode::SEE_OTHER);
+    if let Ok(path) = HeaderValue::from_str(path) {
+        answer.headers_mut().insert(LOCATION, path);
+    }
+    answer
+}
+
+fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::new()));
+    *answer.status_mut() = status;
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::is_from_here;
+
+    fn from_here(fields: &[(&'static str, &'static str)]) -> bool {
+        let field = |(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        is_from_here(&fields.iter().map(field).collect::<HeaderMap>())
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_not_taken() {
+        assert!(from_here(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "null")
+        ]));
+        for site in ["cross-site", "same-site", "none", ""] {
+            assert!(!from_here(&[("sec-fetch-site", site)]), "{site}");
+        }
+        assert!(!from_here(&[
+            ("host", "a.example"),
+            ("origin", "https://b.example")
+        ]));
+    }
+
+    #[test]
+    fn an_old_browser_that_says_nothing_of_itself_is_let_in() {
+        assert!(from_here(&[("host", "a.example")]));
+        assert!(from_here(&[("host", "a.example"), ("origin", "null")]));
+        assert!(from_here(&[
+            ("host", "a.example"),
+            ("origin", "https://a.example")
+        ]));
+    }
+}

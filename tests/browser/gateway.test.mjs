@@ -1,0 +1,308 @@
+// The door without JavaScript, in Chromium that runs none: every route in both languages with the keyboard alone, the officer's side of
+// each, and what is left of it in the gateway's memory, output and open files. Needs a demonstration, as officer.test.mjs does, and
+// its gateway (HAFAN_GATEWAY_URL, HAFAN_GATEWAY_PID).
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after, before } from "node:test";
+import { chromium } from "playwright-core";
+import { Stick, demo, officer, references, skip as isNoDemo } from "./office.mjs";
+import { WORDS, everyWidth, fitsIn, full, keepsNothing, lookAt, mustSay } from "./walk.mjs";
+
+const { HAFAN_GATEWAY_URL: url, HAFAN_GATEWAY_PID: gateway, HAFAN_BINARIES_DIR: programs } = process.env;
+const skip = isNoDemo || url === undefined || gateway === undefined;
+const questions = JSON.parse(readFileSync(new URL("../../web/content/questions.json", import.meta.url), "utf8"));
+const exclusive = new Set(
+  questions.pages
+    .flatMap(({ fields = [] }) => fields)
+    .flatMap(({ id, options = [] }) => options.filter((one) => one.exclusive).map(({ value }) => `${id} ${value}`)),
+);
+const baseOf = (id) => id.replace(/-[nr]\d$/, "");
+/** 26 characters, as the auditor's marks are. */
+const MARK = Array.from(randomBytes(26), (byte) => "abcdefghijkmnpqrstuvwxyz23456789"[byte % 32]).join("");
+
+let browser, dir, stick;
+before(async () => {
+  if (skip) return;
+  dir = mkdtempSync(join(tmpdir(), "hafan-gateway-"));
+  stick = new Stick();
+  browser = await chromium.launch({ executablePath: process.env.HAFAN_CHROMIUM ?? "/usr/bin/chromium" });
+});
+after(async () => {
+  await browser?.close();
+  stick?.end();
+  if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+});
+
+/** `isLooking` for axe, which is a script: the pages have none, and are the same with and without. */
+async function openStart(lang, { at = url, width = 1280, isLooking = false } = {}) {
+  const context = await browser.newContext({ javaScriptEnabled: isLooking, viewport: { width, height: 900 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  await page.goto(`${at}/btp/${lang}/`);
+  return page;
+}
+
+async function openForm(lang, how) {
+  const page = await openStart(lang, how);
+  await page.getByTestId("start").focus();
+  await page.keyboard.press("Enter");
+  await page.locator("form.app-plain").waitFor();
+  // Without its style sheets everything is shown.
+  await page.waitForLoadState("load");
+  return page;
+}
+
+const focused = (page) =>
+  page.evaluate(() => {
+    const { id, name, type, value, checked, tagName, dataset } = document.activeElement;
+    const group = type === "radio" ? [...document.querySelectorAll(`[name="${name}"]`)].map((one) => one.value) : [];
+    const isDate = document.activeElement.closest(".govuk-date-input") !== null;
+    return { id, name, type, value, checked, tagName, testid: dataset.testid, group, isDate };
+  });
+
+/** Goes through the form with the Tab key and answers what has the focus, until the button to send. */
+async function fillByKeyboard(page, { choices, words = WORDS }) {
+  for (let count = 0; count < 600; count += 1) {
+    await page.keyboard.press("Tab");
+    const at = await focused(page);
+    if (at.testid === "send") return;
+    if (at.type === "radio") {
+      const wanted = choices[baseOf(at.name)] ?? at.group[0];
+      // The first is chosen with the space bar, the others on the way down.
+      const below = at.group.indexOf(wanted);
+      if (below === 0) await page.keyboard.press("Space");
+      for (let step = 0; step < below; step += 1) await page.keyboard.press("ArrowDown");
+    } else if (at.type === "checkbox") {
+      if (!exclusive.has(`${baseOf(at.name)} ${at.value}`) && at.name !== "give-back")
+        await page.keyboard.press("Space");
+    } else if (at.isDate) {
+      const part = { day: "", month: "3", year: "2009" }[at.id.match(/-(day|month|year)$/)[1]];
+      if (part !== "") await page.keyboard.type(part);
+    } else if (at.type === "text") await page.keyboard.insertText(`${words} ${at.id}`.replaceAll("\n", " "));
+    else if (at.tagName === "TEXTAREA") await page.keyboard.insertText(`${words} ${at.id}`);
+  }
+  assert.fail("Tab does not reach the button to send");
+}
+
+/** What is asked and answered on the page in sight, in the shape that mustSay takes. */
+async function readForm(page) {
+  const pages = await page.evaluate(() => {
+    const said = (element) => element?.innerText.trim().replace(/\s+/g, " ") ?? "";
+    const isShown = (element) => element.checkVisibility();
+    return [...document.querySelectorAll("[data-page]")].filter(isShown).map((part) => ({
+      id: part.dataset.page,
+      button: "continue",
+      title: said(part.querySelector("h3")),
+      fields: [...part.querySelectorAll("[data-field]")].filter(isShown).flatMap((field) => {
+        const inputs = [...field.querySelectorAll("input, textarea")].filter(({ type }) => type !== "file");
+        if (inputs.length === 0) return [];
+        const label = said(field.querySelector("legend") ?? field.querySelector("label"));
+        const isChoice = ["radio", "checkbox"].includes(inputs[0].type);
+        const ticked = inputs.filter(({ checked }) => checked).map(({ labels }) => said(labels[0]));
+        const typed = inputs.map(({ value }) => value).filter((value) => value !== "");
+        const type = field.querySelector(".govuk-date-input") === null ? inputs[0].type : "date";
+        return [{ id: field.dataset.field, label, answer: isChoice ? ticked : typed, type }];
+      }),
+    }));
+  });
+  return pages.map(({ title, ...part }) => {
+    const { kind } = questions.pages.find(({ id }) => id === baseOf(part.id));
+    return { ...part, kind, heading: part.fields.find(({ id }) => id === part.id)?.label ?? title };
+  });
+}
+
+/** What a page holds once it has come to rest: the browser's own page, when it has none to go back to. */
+async function contentOf(page) {
+  for (let attempt = 0; ; attempt += 1) {
+    await page.waitForTimeout(200);
+    const content = await page.content().catch(() => null);
+    if (content !== null) return content;
+    assert.ok(attempt < 20, "the page does not come to rest");
+  }
+}
+
+/** What is done with files from now on, until `end` is called. */
+async function traced(file) {
+  const strace = spawn("strace", [
+    "-f",
+    "-e",
+    "trace=open,openat,openat2,creat,write,writev",
+    "-o",
+    file,
+    "-p",
+    gateway,
+  ]);
+  const [said] = await once(strace.stderr, "data");
+  assert.match(said.toString(), /attached/);
+  return async () => {
+    strace.kill("SIGINT");
+    await once(strace, "exit");
+  };
+}
+
+const ROUTES = { self: "self", "other-agrees": "other", "other-unaware": "other", witness: "witness", work: "work" };
+
+for (const lang of ["en", "cy"]) {
+  for (const [r1, route] of Object.entries(ROUTES)) {
+    test(`${lang}: with the keyboard and without JavaScript, ${r1} reaches an officer`, { skip }, async () => {
+      const known = references();
+      const file = join(dir, `files-${lang}-${r1}.txt`);
+      const end = await traced(file);
+      const page = await openForm(lang);
+      const c1 = { self: "none", "other-agrees": "supporter" }[r1] ?? "contact";
+      await fillByKeyboard(page, { choices: full(r1, { c1 }), words: `${MARK} ${WORDS}` });
+      const pages = await readForm(page);
+      await page.getByTestId("send").focus();
+      await page.keyboard.press("Enter");
+      await page.getByTestId("sent").waitFor({ timeout: 60_000 });
+      assert.equal(new URL(page.url()).pathname, `/btp/${lang}/sent/`, "a GET of a page that knows nothing");
+      assert.ok(!(await page.content()).includes(MARK));
+      await end();
+      assert.doesNotMatch(readFileSync(file, "utf8"), /open|creat\(/, "no file was opened, for writing or reading");
+      // Back leads to no page that still has it.
+      await page.goBack({ timeout: 5_000 }).catch(() => undefined);
+      assert.ok(!(await contentOf(page)).includes(MARK), "Back does not bring the report back");
+      await page.context().close();
+
+      const reference = await stick.carry(known);
+      const report = JSON.parse(officer("read", reference, "--reason", "exercise", "--json"));
+      assert.deepEqual([report.route, report.language, report.force, report.mailbox], [route, lang, "btp", null]);
+      mustSay(report, pages, lang);
+      assert.deepEqual(
+        report.answers.filter(({ state }) => state === "not-reached").map(({ id }) => id),
+        c1 === "none" ? ["s1"] : [],
+      );
+      writeFileSync(join(dir, `read-${lang}-${r1}.txt`), JSON.stringify(report));
+    });
+  }
+
+  test(`${lang}: every page is whole, narrow and wide`, { skip }, async () => {
+    const page = await openStart(lang, { isLooking: true });
+    assert.match(await page.locator("main").innerText(), lang === "en" ? /Our machine locks it/ : /Ein peiriant ni/);
+    for (const path of [
+      "",
+      "sent/",
+      ...["choices", "nothing", "long", "files", "changed", "busy", "away", "closed", "maybe"].map(
+        (why) => `not-sent/${why}/`,
+      ),
+    ]) {
+      await page.goto(`${url}/btp/${lang}/${path}`);
+      await everyWidth(page, `/btp/${lang}/${path}`);
+    }
+    await keepsNothing(page, "the gateway's origin");
+    await page.goto(`${url}/btp/${lang}/form`);
+    assert.equal(new URL(page.url()).pathname, `/btp/${lang}/`, "the form is reached by its button only");
+    await page.context().close();
+  });
+
+  test(`${lang}: the form is whole with everything that it can ask`, { skip }, async () => {
+    const page = await openForm(lang, { isLooking: true });
+    await everyWidth(page, `the empty form in ${lang}`);
+    for (const [name, value] of Object.entries({
+      r1: "work",
+      c1: "supporter",
+      "p-more": "yes",
+      a4: "period",
+      b2: "saw",
+    })) {
+      await page.check(`[name="${name}"][value="${value}"]`);
+    }
+    for (const summary of await page.locator("form summary:visible").all()) await summary.click();
+    await everyWidth(page, `the open form in ${lang}`);
+    await page.context().close();
+  });
+
+  test(`${lang}: a missing choice is said, and nothing is sent or lost`, { skip }, async () => {
+    const page = await openForm(lang, { width: 320, isLooking: true });
+    const requests = [];
+    page.on("request", (request) => requests.push(request.url()));
+    assert.equal(await page.getByTestId("errors").isVisible(), false);
+    await page.fill("#a1", WORDS);
+    await page.check('[name="r1"][value="witness"]');
+    await page.getByTestId("send").focus();
+    await page.keyboard.press("Enter");
+    await page.getByTestId("errors").waitFor();
+    const missing = page.locator(".govuk-error-summary__list a:visible");
+    assert.deepEqual(await missing.evaluateAll((all) => all.map((one) => one.getAttribute("href"))), ["#r2", "#c1"]);
+    assert.equal(await page.locator('p[data-missing="r2"]').isVisible(), true);
+    assert.equal(await page.locator('p[data-missing="r1"]').isVisible(), false);
+    assert.equal(await page.inputValue("#a1"), WORDS);
+    await lookAt(page, `errors in ${lang}`);
+    assert.deepEqual(requests, []);
+    await page.context().close();
+  });
+
+  test(
+    `${lang}: when the server is away it is said, and what was written comes back only when it was asked for`,
+    { skip },
+    async () => {
+      const config = join(dir, `away-${lang}.toml`);
+      const text = readFileSync(join(demo, "gateway.toml"), "utf8")
+        .replace(/^listen.*$/m, 'listen = "127.0.0.1:0"')
+        .replace(/^server.*$/m, 'server = "127.0.0.1:9"')
+        .replace(/^site_dir.*$/m, `site_dir = "${join(demo, "gateway-site")}"`);
+      writeFileSync(config, text);
+      const program = spawn(join(programs, "hafan-gateway"), ["serve", "--config", config]);
+      try {
+        const [said] = await once(program.stdout, "data");
+        const at = `http://${said.toString().trim().replace("listening on ", "")}`;
+        for (const isAsked of [false, true]) {
+          const page = await openForm(lang, { at });
+          await page.check('[name="r1"][value="work"]');
+          await page.check('[name="r2"][value="unsure"]');
+          await page.check('[name="c1"][value="contact"]');
+          await page.fill("#a1", WORDS);
+          if (isAsked) await page.check("#give-back");
+          await page.getByTestId("send").click();
+          await page.locator(".govuk-error-summary").waitFor({ timeout: 30_000 });
+          assert.match(
+            await page.locator("h1").innerText(),
+            lang === "en" ? /Nothing has been sent/ : /Does dim byd wedi'i anfon/,
+          );
+          assert.ok((await page.locator('a[href^="tel:"]:visible').count()) > 4, "the ways to phone");
+          assert.ok((await page.locator('a[href^="sms:"]:visible').count()) > 0, "the way to text");
+          await fitsIn(page, `away in ${lang}`);
+          if (isAsked) {
+            assert.equal(await page.inputValue("#a1"), WORDS);
+            assert.equal(await page.locator('input[type="hidden"][name="r2"]').getAttribute("value"), "unsure");
+            assert.equal(await page.locator('[data-page="r1"]').count(), 0, "what was answered is not asked again");
+            await page.getByTestId("try-again").click();
+            await page.getByTestId("refused").waitFor({ timeout: 30_000 });
+          } else {
+            assert.equal(new URL(page.url()).pathname, `/btp/${lang}/not-sent/away/`);
+          }
+          assert.ok(!(await page.content()).includes("second line"));
+          await page.context().close();
+        }
+      } finally {
+        program.kill("SIGTERM");
+        await once(program, "exit");
+      }
+    },
+  );
+}
+
+test("nothing of all that was written is in the gateway's memory any more", { skip }, () => {
+  const marks = join(dir, "marks.json");
+  writeFileSync(marks, JSON.stringify({ marks: [MARK] }));
+  const opened = join(dir, "opened.txt");
+  writeFileSync(
+    opened,
+    ["en", "cy"]
+      .flatMap((lang) => Object.keys(ROUTES).map((r1) => readFileSync(join(dir, `read-${lang}-${r1}.txt`))))
+      .join("\n"),
+  );
+  const places = ["store", "pinned", "stick", "gateway-site"].flatMap((name) => ["--in", join(demo, name)]);
+  const program = join(programs, "hafan-audit");
+  const args = ["canary", "scan", "--marks", marks, ...places, "--process", gateway, "--opened", opened, "--json"];
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  assert.deepEqual([status, JSON.parse(stdout || "{}").findings], [0, []], stderr);
+  const files = execFileSync("ls", ["-l", `/proc/${gateway}/fd`], { encoding: "utf8" });
+  assert.doesNotMatch(files, / -> \/(?!dev\/null|dev\/pts)/, "it holds no file open");
+});
