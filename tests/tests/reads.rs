@@ -9,7 +9,7 @@
 #[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use common_http::{PAGE, PAGE_404, PAGE_BR, PAGE_GZIP, Server, assert_headers, courier};
@@ -355,6 +355,7 @@ fn metrics_are_on_the_admin_listener_only_and_tell_of_no_report() {
         ("hafan_log_publishing", 1),
         ("hafan_directory_valid{force=\"btp\"}", 1),
         ("hafan_directory_valid{force=\"leicestershire\"}", 1),
+        ("hafan_uncollected_days{force=\"btp\"}", 0),
     ] {
         assert_eq!(before.get(name), Some(&wanted), "{name}");
     }
@@ -372,4 +373,26 @@ fn metrics_are_on_the_admin_listener_only_and_tell_of_no_report() {
         assert_eq!(xtask::http::get(admin, path, &[]).unwrap().status, 404);
     }
     assert_eq!(get(&server, "/metrics").status, 404);
+}
+
+#[test]
+fn each_alert_asks_for_a_metric_that_there_is_and_each_metric_has_one() {
+    let server = common_http::lay_out("admin_listen = \"127.0.0.1:0\"").serve();
+    let answer = xtask::http::get(server.admin.unwrap(), "/metrics", &[]).unwrap();
+    let text = answer.text();
+    let told: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" gauge"))
+        .collect();
+    let rules = xtask::root().join("deploy/prometheus/hafan.rules.yml");
+    let rules = std::fs::read_to_string(rules).unwrap();
+    let asked: BTreeSet<&str> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "))
+        .flat_map(|line| line.split(|c: char| !(c.is_ascii_lowercase() || c == '_')))
+        .filter(|word| word.starts_with("hafan_"))
+        .collect();
+    // Of these two nobody needs to be woken.
+    let quiet = BTreeSet::from(["hafan_build_info", "hafan_start_day"]);
+    assert_eq!(&told - &quiet, asked);
 }

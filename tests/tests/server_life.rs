@@ -12,8 +12,12 @@ mod common_http;
 
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common_http::{FORCES, Laid, Server, assert_headers, lay_out, read_continue, root, today};
@@ -22,6 +26,7 @@ use hafan_tests::reports::{Prepared, shaped};
 use jiff::ToSpan as _;
 use rustix::process::{Pid, Signal, kill_process};
 use xtask::http::{Answer, connect, read_answer};
+use xtask::process::guarded;
 
 fn signal(server: &Server, signal: Signal) {
     kill_process(Pid::from_child(&server.process), signal).unwrap();
@@ -31,7 +36,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -378,7 +383,7 @@ fn a_second_server_on_a_store_is_refused_and_the_first_goes_on() {
 
 #[test]
 fn a_taken_address_is_refused_by_name() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let laid = lay_out(&format!("admin_listen = \"{address}\""));
     let refused = laid.refused();
@@ -390,6 +395,121 @@ fn a_taken_address_is_refused_by_name() {
         "{}",
         refused.said
     );
+}
+
+/// Starts a server as systemd does for a [Socket] unit: the socket is descriptor 3, and stays open with us.
+fn serve_behind(socket: &TcpListener, laid: &Laid) -> Child {
+    let stdin = OwnedFd::from(socket.try_clone().unwrap());
+    let events = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(laid.path("events"))
+        .unwrap();
+    guarded("sh")
+        .args([
+            "-c",
+            "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"",
+            "sh",
+        ])
+        .arg(&laid.program)
+        .args(["serve", "--config"])
+        .arg(laid.path("config.toml"))
+        .stdin(Stdio::from(stdin))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(events))
+        .spawn()
+        .unwrap()
+}
+
+/// Names in the configuration the address of the socket.
+fn listen_at(laid: &Laid, address: SocketAddr) {
+    let config = fs::read_to_string(laid.path("config.toml")).unwrap();
+    let config = config.replace("127.0.0.1:0", &address.to_string());
+    fs::write(laid.path("config.toml"), config).unwrap();
+}
+
+#[test]
+fn restarts_behind_a_handed_socket_refuse_nobody_and_lose_nothing() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let laid = lay_out("");
+    listen_at(&laid, address);
+    let done = AtomicBool::new(false);
+    let acknowledged = AtomicUsize::new(0);
+    let senders = 4;
+    let sent: Vec<Vec<u64>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..senders)
+            .map(|sender| {
+                let (done, acknowledged) = (&done, &acknowledged);
+                scope.spawn(move || {
+                    let mut sent = Vec::new();
+                    for number in (sender..).step_by(4) {
+                        if done.load(Ordering::SeqCst) {
+                            break;
+                        }
+                        let report = shaped(number, 0);
+                        let h = report.h.to_string();
+                        // No answer, or a refused or reset line, fails here.
+                        let answer = hafan_tests::put(address, "btp", &h, &report.submission);
+                        let answer = answer.unwrap();
+                        let told_when =
+                            answer.headers.iter().any(|(name, _)| name == "retry-after");
+                        match answer.status {
+                            201 => {
+                                sent.push(number);
+                                acknowledged.fetch_add(1, Ordering::SeqCst);
+                            }
+                            status => assert!(status == 503 && told_when, "{}", answer.text()),
+                        }
+                    }
+                    sent
+                })
+            })
+            .collect();
+        for _ in 0..6 {
+            let mut server = serve_behind(&socket, &laid);
+            let before = acknowledged.load(Ordering::SeqCst);
+            wait_until("reports are taken", || {
+                acknowledged.load(Ordering::SeqCst) >= before + 25
+            });
+            kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+            assert!(server.wait().unwrap().success(), "{}", laid.events());
+        }
+        let mut server = serve_behind(&socket, &laid);
+        done.store(true, Ordering::SeqCst);
+        let sent = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect();
+        kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+        assert!(server.wait().unwrap().success(), "{}", laid.events());
+        sent
+    });
+    let mut server = serve_behind(&socket, &laid);
+    let mut count = 0;
+    for number in sent.into_iter().flatten() {
+        let report = shaped(number, 0);
+        let again = hafan_tests::put(address, "btp", &report.h.to_string(), &report.submission);
+        assert_eq!(
+            again.unwrap().status,
+            200,
+            "{number} was acknowledged and is gone"
+        );
+        count += 1;
+    }
+    assert!(count >= 150, "{count}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
+fn a_handed_socket_that_the_configuration_does_not_name_is_refused() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let laid = lay_out("");
+    let mut server = serve_behind(&socket, &laid);
+    assert_eq!(server.wait().unwrap().code(), Some(4), "{}", laid.events());
+    let words = format!("a socket at {}", socket.local_addr().unwrap());
+    assert!(laid.events().contains(&words), "{}", laid.events());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod binaries;
+pub mod deb;
 pub mod demo;
 pub mod deps;
 pub mod http;

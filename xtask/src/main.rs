@@ -1,4 +1,4 @@
-//! Every developer command: `cargo xtask demo | test | bench | site | device | screenshots | fuzz | deps`.
+//! Every developer command: `cargo xtask demo | test | bench | site | device | screenshots | fuzz | deb | deps`.
 //!
 //! Each installs what it needs itself, says what it does, and ends only the programs that it started.
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::process::say;
-use xtask::{demo, deps, site};
+use xtask::{deb, demo, deps, site};
 
 mod bench;
 mod browsers;
@@ -63,6 +63,10 @@ const FUZZ_EXAMPLES: &str = "\
 Examples:
   cargo xtask fuzz                          each target for a minute
   cargo xtask fuzz ustar --seconds 600      one target for ten";
+
+const DEB_EXAMPLES: &str = "\
+Example:
+  cargo xtask deb && dpkg-deb --contents target/debian/hafan_*.deb";
 
 const DEPS_EXAMPLES: &str = "\
 Example:
@@ -130,6 +134,9 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Builds the server's Debian package
+    #[command(after_help = DEB_EXAMPLES)]
+    Deb,
     /// Writes the lists of crates that each program links (tests/deps) anew
     #[command(after_help = DEPS_EXAMPLES)]
     Deps,
@@ -158,6 +165,10 @@ fn run(command: Command) -> Result<()> {
         Command::Device { browser } => browsers::device(browser),
         Command::Screenshots { out } => browsers::screenshots(&out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Deb => {
+            say(&format!("The package is {}.", deb::build()?.display()));
+            Ok(())
+        }
         Command::Deps => deps::write_lists(),
     }
 }

@@ -10,7 +10,8 @@ use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 fn person(name: &str, seed: u8) -> Signer {
-    Signer::from_seed(&release_key_name(name).unwrap(), &[seed; 32]).unwrap()
+    let name = release_key_name(name).expect("a short name");
+    Signer::from_seed(&name, &[seed; 32]).expect("a key name")
 }
 
 #[test]

@@ -30,8 +30,9 @@ use tower::ServiceExt as _;
 
 use crate::config::Listen;
 use crate::connection::{Answering, Exchange, Watched};
+use crate::handed::Handed;
 use crate::headers::Headers;
-use crate::limits::{HEAD_FIELDS_MAX, HEAD_SIZE_BYTES_MAX, HEAD_TIME_BACKSTOP};
+use crate::limits::{HEAD_FIELDS_MAX, HEAD_SIZE_BYTES_MAX, HEAD_TIME_BACKSTOP, NEW_LINE_GRACE};
 use crate::problem::Problem;
 
 /// After an accept that failed for want of file descriptors or memory.
@@ -60,9 +61,31 @@ pub enum ListenError {
     /// Something that is not a socket lies at the path.
     #[error("{0} is not a socket: move it away or choose another path for `listen`")]
     NotASocket(PathBuf),
+    /// systemd handed something over that is no listening socket.
+    #[error(
+        "systemd handed a file over that is no listening stream socket: mend the [Socket] unit"
+    )]
+    Handed(#[source] io::Error),
+    /// systemd handed a socket over that the configuration does not name.
+    #[error(
+        "systemd handed over a socket at {0}, which is neither `listen` nor `admin_listen`: make the [Socket] unit and the \
+         configuration say the same"
+    )]
+    Stray(String),
 }
 
 impl Listener {
+    /// Takes the socket that systemd opened at this address, or opens one.
+    ///
+    /// # Errors
+    /// [`ListenError`] when the address is taken or the path is not a socket.
+    pub(crate) async fn open(listen: &Listen, handed: &mut Handed) -> Result<Self, ListenError> {
+        match handed.take(listen)? {
+            Some(listener) => Ok(listener),
+            None => Self::bind(listen).await,
+        }
+    }
+
     /// Starts to listen.
     ///
     /// # Errors
@@ -189,6 +212,7 @@ impl Connection {
             slot,
         } = self;
         let exchange = Exchange::new();
+        let seen = exchange.clone();
         let io = TokioIo::new(Watched::new(socket, exchange.clone(), Arc::clone(&headers)));
         let service = service_fn(move |request: Request<Incoming>| {
             answer(
@@ -212,12 +236,28 @@ impl Connection {
         let _ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = told(&mut stop) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                let begun = tokio::time::timeout(NEW_LINE_GRACE, begun(connection.as_mut(), &seen));
+                if let Ok(Some(ended)) = begun.await {
+                    ended
+                } else {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         };
         drop(slot);
     }
+}
+
+/// Waits until a line has said something, or has ended. hyper would close a line that was just taken, and with it the
+/// request that is on its way.
+async fn begun<F: Future>(mut connection: Pin<&mut F>, seen: &Exchange) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if seen.is_new() => Poll::Pending,
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Answers one request, also when the router panics, and adds the headers.

@@ -242,6 +242,28 @@ fn wrong(option: impl Into<String>, wanted: impl Into<String>) -> ConfigError {
     }
 }
 
+/// What the configuration of the package says where only the operator knows.
+const UNFILLED: &str = "REPLACE-ME";
+
+/// Refuses a configuration in which something is left as the package has it.
+fn check_filled(text: &str) -> Result<(), ConfigError> {
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
+    let left = lines
+        .filter(|line| line.contains(UNFILLED))
+        .map(|line| line.split('=').next().unwrap_or_default().trim())
+        .next();
+    left.map_or(Ok(()), |option| {
+        Err(wrong(
+            option,
+            format!(
+                "it still says {UNFILLED}, as it came with the package: write what is right for you"
+            ),
+        ))
+    })
+}
+
 /// The forces and the root key that each force's directory is signed with.
 pub type Roots = BTreeMap<Force, Verifier>;
 
@@ -270,6 +292,7 @@ impl Config {
             path: PathBuf::new(),
             source: Box::new(source),
         })?;
+        check_filled(text)?;
         for path in [
             &mut config.log_key_path,
             &mut config.store_dir,
@@ -439,6 +462,23 @@ mod tests {
     #[test]
     fn an_unknown_option_is_refused_by_name() {
         assert!(refused(&format!("sync = false\n{}", sound())).contains("unknown field `sync`"));
+    }
+
+    #[test]
+    fn what_the_package_left_open_is_refused_by_name() {
+        let packed = include_str!("../../../deploy/config.toml");
+        let found = refused(packed);
+        assert!(
+            found.contains("`log_name`") && found.contains("REPLACE-ME"),
+            "{found}"
+        );
+        let named = packed.replace("REPLACE-ME/hafan", "log.example/hafan");
+        assert!(refused(&named).contains("`pinned_dir`"));
+        let pinned = named.replace("/REPLACE-ME/", "/srv/");
+        assert!(refused(&pinned).contains("`root`"));
+        let root = hafan_tlog::Signer::from_seed("hafan/btp/root", &[7; 32]).unwrap();
+        let filled = pinned.replace("\"REPLACE-ME\"", &format!("\"{}\"", root.verifier()));
+        assert!(Config::parse(&filled, Path::new("/etc/hafan")).is_ok());
     }
 
     #[test]

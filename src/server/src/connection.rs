@@ -61,6 +61,11 @@ impl Exchange {
         self.with(|state| state.step)
     }
 
+    /// Whether no byte has come yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.step() == Step::First
+    }
+
     /// The router has a request; the answer lasts as long as what is returned.
     pub(crate) fn answer(&self) -> Answering {
         self.with(|state| state.step = Step::Answering);

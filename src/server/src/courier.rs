@@ -64,11 +64,15 @@ pub(crate) async fn drops(
 ) -> Result<Response, Problem> {
     let (force, _) = authorised(&app, &force, &request)?;
     let (year, after) = parse_query(request.uri().query().unwrap_or_default())?;
-    let drops = spawn_blocking(move || app.store.drops(&force, year, after, LEAVES_MAX)).await;
+    let (store, of) = (Arc::clone(&app.store), force.clone());
+    let drops = spawn_blocking(move || store.drops(&of, year, after, LEAVES_MAX)).await;
     let drops = drops
         .map_err(|_| Problem::Internal)?
         .map_err(|_| Problem::Internal)?;
     let drops = drops.ok_or(Problem::NotFound)?;
+    let known = after.min(drops.size);
+    app.collected
+        .asked(&force, year, known, drops.next, drops.size);
     let encoded = serde_json::to_vec(&Answer::of(&drops)).map_err(|_| Problem::Internal)?;
     Ok(bytes_answer("application/json", encoded))
 }

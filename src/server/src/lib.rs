@@ -6,12 +6,15 @@
 pub mod accept;
 mod body;
 mod clock;
+pub mod collected;
 pub mod config;
 mod connection;
 mod courier;
 pub mod directories;
 pub mod drafts;
+mod handed;
 pub mod headers;
+pub mod keep;
 pub mod keyfile;
 pub mod limits;
 mod metrics;

@@ -53,6 +53,9 @@ pub const RETRY_AFTER_S: u64 = 10;
 /// From SIGTERM to the end of the connections that are still open: what came in whole is made durable well within it.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// At a stop, how long a line that was just taken may wait with its first byte: who was let in is answered.
+pub const NEW_LINE_GRACE: Duration = Duration::from_secs(1);
+
 /// The largest directory note, as in the design's limits.
 pub const DIRECTORY_SIZE_BYTES_MAX: u64 = 256 * 1024;
 

@@ -9,13 +9,28 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use hafan::start::{self, StartError};
-use hafan::{process, telemetry};
+use hafan::{keep, process, telemetry};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
   2  wrong usage or configuration
   3  cannot reach, read or write what it needs
   4  refused for safety";
+
+const BACKUP: &str = "\
+It holds no key, draft or configuration: keep those apart, and pinned_dir too.
+
+Example:
+  hafan backup --config /etc/hafan/config.toml --log-vkey /etc/hafan/log.key.vkey \\
+      /var/backups/hafan/hafan-2026-11-26.tar";
+
+const RESTORE: &str = "\
+The pins decide: a backup that is behind them is refused, since a log that went on
+from it would be a fork.
+
+Example:
+  hafan restore --config /etc/hafan/config.toml --log-vkey /etc/hafan/log.key.vkey \\
+      /var/backups/hafan/hafan-2026-11-26.tar";
 
 /// Takes sealed reports, keeps them, and publishes the log.
 #[derive(Parser)]
@@ -54,6 +69,35 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Writes all that the store holds, which is ciphertext already, to one new file; the server may run meanwhile
+    #[command(after_help = BACKUP)]
+    Backup {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The verification key of the logs, where the log key itself is not at hand
+        #[arg(long, value_name = "FILE")]
+        log_vkey: Option<PathBuf>,
+        /// File to make, mode 0600; it must not exist yet
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+    },
+    /// Puts a store back from a backup that is not older than what was published; the server must be stopped
+    #[command(after_help = RESTORE)]
+    Restore {
+        /// The configuration; its `store_dir` must be empty, its log key and `pinned_dir` in their places
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The verification key of the logs, where the log key itself is not at hand
+        #[arg(long, value_name = "FILE")]
+        log_vkey: Option<PathBuf>,
+        /// A checkpoint that is known to have been published, for a log whose pin was lost too; once for each log
+        #[arg(long, value_name = "FILE")]
+        published: Vec<PathBuf>,
+        /// The backup
+        #[arg(value_name = "ARCHIVE")]
+        archive: PathBuf,
+    },
     /// Reads the configuration and all that it names but the store, and says what is wrong
     CheckConfig {
         /// The configuration
@@ -74,6 +118,17 @@ fn main() -> ExitCode {
             Command::BeginYear { config } => {
                 start::begin_year(config).map(|year| Some(format!("the logs of {year} have begun")))
             }
+            Command::Backup {
+                config,
+                log_vkey,
+                out,
+            } => keep::backup(config, log_vkey.as_deref(), out).map(Some),
+            Command::Restore {
+                config,
+                log_vkey,
+                published,
+                archive,
+            } => keep::restore(config, log_vkey.as_deref(), archive, published).map(Some),
             Command::CheckConfig { config } => start::check_config(config)
                 .map(|()| Some("the configuration can be used".to_owned())),
         });

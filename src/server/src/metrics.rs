@@ -10,10 +10,10 @@ use axum::response::Response;
 use hafan_tlog::Checkpoint;
 use jiff::civil::Date;
 
-use crate::clock;
 use crate::headers::bytes_answer;
 use crate::problem::Problem;
 use crate::router::App;
+use crate::{clock, collected};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -94,6 +94,14 @@ fn encode(app: &App) -> String {
         "1 when what waits for the force's log fills over a day of epochs: a flood, or an epoch too small.",
         &behind,
     );
+    let uncollected = forces(&|force| uncollected_days(app, force));
+    gauge(
+        &mut text,
+        "hafan_uncollected_days",
+        "Whole days of the force's newest log that no courier is known to have, counted from the log's beginning after a \
+         start, until a courier asks.",
+        &uncollected,
+    );
     let today = clock::today();
     let valid = forces(&|force| {
         u64::from(
@@ -107,6 +115,13 @@ fn encode(app: &App) -> String {
         "hafan_directory_valid",
         "1 when the force's directory holds today.",
         &valid,
+    );
+    let left = forces(&|force| days_left(app, force, today));
+    gauge(
+        &mut text,
+        "hafan_directory_days_left",
+        "Days until the force's directory no longer holds.",
+        &left,
     );
     text
 }
@@ -123,11 +138,29 @@ fn gauge(text: &mut String, name: &str, help: &str, samples: &[(String, u64)]) {
 
 /// From the public checkpoint: its size is a multiple of the leaves of an epoch.
 fn epochs_published(app: &App, force: &hafan_directory::Force) -> u64 {
-    app.store
-        .latest_year(force)
-        .and_then(|year| app.store.checkpoint(force, year))
-        .and_then(|note| checkpoint_size(&note))
-        .map_or(0, |size| size / u64::from(app.leaves_per_epoch))
+    newest_log(app, force).map_or(0, |(_, size)| size / u64::from(app.leaves_per_epoch))
+}
+
+/// Leaves come at a fixed beat whether or not somebody reported, so their number tells the age of the oldest that no
+/// courier has, and nothing of any report.
+fn uncollected_days(app: &App, force: &hafan_directory::Force) -> u64 {
+    newest_log(app, force).map_or(0, |(year, size)| {
+        let collected = app.collected.leaves(force, year);
+        collected::days(size, collected, app.leaves_per_epoch, app.epoch_s)
+    })
+}
+
+/// Year and size of a force's newest log.
+fn newest_log(app: &App, force: &hafan_directory::Force) -> Option<(u16, u64)> {
+    let year = app.store.latest_year(force)?;
+    let note = app.store.checkpoint(force, year)?;
+    Some((year, checkpoint_size(&note)?))
+}
+
+fn days_left(app: &App, force: &hafan_directory::Force, today: Date) -> u64 {
+    let issued = app.directories.of(force);
+    let until = issued.map_or(today, |issued| issued.directory.contents().valid_until);
+    u64::try_from((until - today).get_days()).unwrap_or_default()
 }
 
 /// The size line of a checkpoint of our own, which needs no check of its signature.

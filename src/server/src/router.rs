@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 use tokio::sync::Semaphore;
 
+use crate::collected::Collected;
 use crate::config::Limits;
 use crate::directories::Directories;
 use crate::drafts::Drafts;
@@ -41,6 +42,8 @@ pub struct App {
     pub directories: Directories,
     /// The operator's log, in which all that is handed out stands.
     pub operator: OperatorLog,
+    /// How far the couriers have come.
+    pub collected: Collected,
     /// The pages.
     pub site: Site,
     /// The release that they are of, as it was signed.

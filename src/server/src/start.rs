@@ -17,10 +17,13 @@ use tokio::task::JoinHandle;
 
 use crate::accept::{self, ListenError, Listener};
 use crate::clock;
+use crate::collected::Collected;
 use crate::config::{Config, ConfigError, Listen};
 use crate::directories::{Directories, DirectoryError};
 use crate::drafts::{self, Drafts, DraftsError};
+use crate::handed::Handed;
 use crate::headers::{Headers, HeadersError};
+use crate::keep::KeepError;
 use crate::keyfile::{self, KeyFileError};
 use crate::limits::DRAIN_TIME_MAX;
 use crate::process::{ProcessError, raise_descriptors};
@@ -104,6 +107,9 @@ pub enum StartError {
         /// The folder.
         path: PathBuf,
     },
+    /// A backup, made or put back.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -148,6 +154,8 @@ impl StartError {
             | Self::Process(ProcessError::Descriptors { .. })
             | Self::Create(CreateError::Config(_) | CreateError::LogName { .. })
             | Self::Open(OpenError::Config(_)) => USAGE,
+            Self::Open(error) if !error.is_refusal() => UNREADABLE,
+            Self::Keep(error) if !error.is_refusal() => UNREADABLE,
             Self::Key(KeyFileError::Make { source, .. }) | Self::VerifierFile { source, .. } => {
                 code_of_make(source)
             }
@@ -163,13 +171,6 @@ impl StartError {
                 CreateError::Io { .. }
                 | CreateError::Full { .. }
                 | CreateError::Operator(OperatorError::Io { .. } | OperatorError::Full { .. }),
-            )
-            | Self::Open(
-                OpenError::Io { .. }
-                | OpenError::NotAStore { .. }
-                | OpenError::IndexRoom { .. }
-                | OpenError::IndexHung { .. }
-                | OpenError::Index { .. },
             )
             | Self::Listen(ListenError::Bind { .. })
             | Self::StoreDir { .. }
@@ -189,8 +190,11 @@ impl StartError {
                 | CreateError::Operator(_),
             )
             | Self::Open(_)
+            | Self::Keep(_)
             | Self::YearGap { .. }
-            | Self::Listen(ListenError::NotASocket(_))
+            | Self::Listen(
+                ListenError::NotASocket(_) | ListenError::Handed(_) | ListenError::Stray(_),
+            )
             | Self::NoUnnamedFiles { .. } => REFUSED,
         }
     }
@@ -473,17 +477,20 @@ async fn run(
         leave_url,
     } = ready;
     let mut signals = Signals::new().map_err(StartError::Runtime)?;
-    let listener = Listener::bind(&config.listen).await?;
+    let mut handed = Handed::receive()?;
+    let listener = Listener::open(&config.listen, &mut handed).await?;
     let admin = match &config.admin_listen {
-        Some(listen) => Some((listen, Listener::bind(listen).await?)),
+        Some(listen) => Some((listen, Listener::open(listen, &mut handed).await?)),
         None => None,
     };
+    handed.finish()?;
     let (in_flight, spilled) = App::semaphores(&config.limits);
     let app = Arc::new(App {
         store: Arc::new(store),
         drafts: Arc::new(drafts),
         directories,
         operator,
+        collected: Collected::default(),
         site,
         release: release.note,
         leave_url,

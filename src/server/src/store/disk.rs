@@ -156,7 +156,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::frame::FrameKind;
-    use super::super::scan::{End, ScanError, scan, segment_path};
+    use super::super::scan::{End, Growth, ScanError, scan, segment_path};
     use super::*;
 
     const SIZE: usize = 16 * 1024;
@@ -243,7 +243,7 @@ mod tests {
     fn judge(bytes: &[u8]) -> Result<End, ScanError> {
         let dir = tempfile::tempdir().unwrap();
         fs::write(segment_path(dir.path(), 0), bytes).unwrap();
-        scan(dir.path(), |_, _| Ok(()), |_, _| {})
+        scan(dir.path(), Growth::Still, |_, _| Ok(()), |_, _| {})
     }
 
     /// A disk with one whole frame, and where the next goes.

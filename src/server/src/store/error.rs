@@ -231,6 +231,32 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether it is a refusal for safety, and not something that cannot be read, written or reached.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotAStore { .. }
+            | Self::Io { .. }
+            | Self::IndexRoom { .. }
+            | Self::IndexHung { .. }
+            | Self::Index { .. } => false,
+            Self::Config(_)
+            | Self::Format { .. }
+            | Self::Locked { .. }
+            | Self::SegmentMissing { .. }
+            | Self::Damaged { .. }
+            | Self::Record { .. }
+            | Self::Epoch { .. }
+            | Self::Withheld { .. }
+            | Self::PinInvalid { .. }
+            | Self::PinAhead { .. }
+            | Self::PinFork { .. }
+            | Self::PinMissing { .. } => true,
+        }
+    }
+}
+
 /// Why an epoch does not follow from what was before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EpochDamage {

@@ -50,6 +50,11 @@ impl Folder {
         self.root.join("lock")
     }
 
+    /// What becomes [`Self::format`] when a restore is done.
+    pub(crate) fn restoring(&self) -> PathBuf {
+        self.root.join("restoring")
+    }
+
     fn clean(&self) -> PathBuf {
         self.root.join("clean")
     }
@@ -81,6 +86,11 @@ impl Folder {
     /// Writes the format, which makes the folder a store.
     pub(crate) fn write_format(&self) -> io::Result<()> {
         self.write_durably(&self.format(), FORMAT)
+    }
+
+    /// Marks the folder as one that is being restored.
+    pub(crate) fn write_restoring(&self) -> io::Result<()> {
+        self.write_durably(&self.restoring(), FORMAT)
     }
 
     /// Whether the last stop was clean and left the value log ending there. The mark is taken away, durably, so that it

@@ -29,11 +29,15 @@ mod view;
 mod error;
 mod shared;
 
+mod archive;
+mod backup;
 mod epoch;
+mod known;
 mod operator;
 mod read;
 mod reindex;
 mod replay;
+mod restore;
 mod writer;
 
 use std::collections::VecDeque;
@@ -53,12 +57,14 @@ use hafan_envelope::submission::{Digest, tag_digest};
 use hafan_tlog::{Signer, TilePath, Verifier};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+pub use self::backup::{BackedUp, BackupError, BackupProgress, backup};
 pub use self::error::{
     ConfigError, CreateError, EpochDamage, EpochError, OpenError, ReadError, SubmitError,
 };
 pub use self::operator::{OperatorError, OperatorLog, Publication};
 pub use self::read::{Blob, DropAt, Drops, EpochAt};
 pub use self::record::RecordError;
+pub use self::restore::{Behind, Logs, RestoreError, RestoreProgress, Restored, restore};
 pub use self::scan::Damage;
 
 use self::index::Kept;

@@ -279,3 +279,71 @@ fn read_part<const N: usize, E>(
     *at += size;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Force, year, first leaf and seed; h and t of each leaf; the note.
+    type Parts = (
+        (String, u16, u64, [u8; 32]),
+        Vec<([u8; 32], [u8; 32])>,
+        Vec<u8>,
+    );
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        let leaves = prop::collection::vec((any::<[u8; 32]>(), any::<[u8; 32]>()), 0..20);
+        let note = prop::collection::vec(any::<u8>(), 0..300);
+        let fixed = (
+            "[a-z0-9][a-z0-9-]{0,31}",
+            any::<u16>(),
+            any::<u64>(),
+            any::<[u8; 32]>(),
+        );
+        (fixed, leaves, note)
+    }
+
+    fn epoch(((force, year, first, seed), leaves, note): &Parts) -> Epoch {
+        Epoch {
+            force: force.parse().unwrap(),
+            year: *year,
+            first: *first,
+            seed: Seed::from_bytes(seed),
+            leaves: leaves.iter().map(|(h, t)| Entry::drop_of(*h, *t)).collect(),
+            note: note.clone(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_of_an_epoch_is_read_again(parts in parts()) {
+            let epoch = epoch(&parts);
+            let bytes = epoch.encode().unwrap();
+            let read = Epoch::parse(&bytes).unwrap();
+            prop_assert_eq!(read.force, epoch.force);
+            prop_assert_eq!((read.year, read.first), (epoch.year, epoch.first));
+            prop_assert_eq!(read.seed.expose(), epoch.seed.expose());
+            prop_assert_eq!(read.leaves, epoch.leaves);
+            prop_assert_eq!(read.note, epoch.note);
+        }
+
+        #[test]
+        fn what_is_read_as_an_epoch_is_written_the_same(
+            parts in parts(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = epoch(&parts).encode().unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(read) = Epoch::parse(&bytes) {
+                prop_assert_eq!(read.encode().unwrap(), bytes.clone());
+            }
+            let cut = cut.index(bytes.len());
+            bytes.truncate(cut);
+            if let Ok(read) = Epoch::parse(&bytes) {
+                prop_assert_eq!(read.encode().unwrap(), bytes);
+            }
+        }
+    }
+}

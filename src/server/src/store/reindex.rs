@@ -20,7 +20,7 @@ use super::frame::FrameKind;
 use super::index::{Changes, Index, IndexError, Kept, Place};
 use super::record::{Epoch, SubmissionAt, walk_batch, without_zeros};
 use super::replay::{Replay, io_error, read_epoch, read_page, walk_error};
-use super::scan::{FrameAt, each_chunk, scan, segment_path};
+use super::scan::{FrameAt, Growth, each_chunk, scan, segment_path};
 use super::shared::{Pending, Queues};
 use super::space::is_shortage;
 use super::view::LogView;
@@ -141,6 +141,7 @@ fn rebuild(
     let mut views: BTreeMap<(Force, u16), LogView> = BTreeMap::new();
     scan::<OpenError>(
         &dir,
+        Growth::Still,
         |file, frame| {
             match frame.header.kind {
                 FrameKind::Intake => {
@@ -274,6 +275,7 @@ mod tests {
                 last: None,
                 torn: None,
             },
+            ends: Vec::new(),
         };
         let wait = Duration::from_millis(200);
         let opened = open_index(&folder, true, &replay, wait, &|_| {});

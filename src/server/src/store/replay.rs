@@ -23,7 +23,7 @@ use super::operator;
 use super::pin::Pins;
 use super::record::{Epoch, RecordError, SubmissionAt, WalkError, parse_page, walk_batch};
 use super::reindex::open_index;
-use super::scan::{End, FrameAt, ScanError, scan, segment_path};
+use super::scan::{End, FrameAt, Growth, ScanError, scan, segment_path};
 use super::segment::Segments;
 use super::shared::Parts;
 use super::view::LogView;
@@ -56,7 +56,7 @@ pub(crate) struct Pin {
 
 pub(crate) type ReplayedLogs = BTreeMap<(Force, u16), ReplayedLog>;
 
-fn check_config(config: &StoreConfig, key_name: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_config(config: &StoreConfig, key_name: &str) -> Result<(), ConfigError> {
     let epoch = u64::from(config.leaves_per_epoch) * 66 + 65_536;
     let wanted = SEGMENT_SIZE_BYTES_MIN.max(epoch.next_multiple_of(4096));
     let found = config.segment_size_bytes;
@@ -144,6 +144,19 @@ pub(crate) fn create(config: &StoreConfig, signer: &Signer, year: u16) -> Result
     folder.write_format().map_err(failed(&folder.format()))
 }
 
+/// Refuses a folder that is no store, or one of another format.
+pub(crate) fn check_format(folder: &Folder) -> Result<(), OpenError> {
+    match folder.has_format().map_err(io_error(&folder.format()))? {
+        Some(true) => Ok(()),
+        Some(false) => Err(OpenError::Format {
+            path: folder.format(),
+        }),
+        None => Err(OpenError::NotAStore {
+            path: folder.root().to_path_buf(),
+        }),
+    }
+}
+
 /// What an opened store is made of: what is shared, and the end of the value log.
 pub(crate) fn open(
     config: &StoreConfig,
@@ -152,25 +165,13 @@ pub(crate) fn open(
 ) -> Result<(Parts, Segments), OpenError> {
     check_config(config, verifier.name())?;
     let folder = Folder::new(&config.store_dir);
-    match folder.has_format().map_err(io_error(&folder.format()))? {
-        Some(true) => {}
-        Some(false) => {
-            return Err(OpenError::Format {
-                path: folder.format(),
-            });
-        }
-        None => {
-            return Err(OpenError::NotAStore {
-                path: folder.root().to_path_buf(),
-            });
-        }
-    }
+    check_format(&folder)?;
     let lock = folder.lock().map_err(io_error(&folder.lock_path()))?;
     let lock = lock.ok_or_else(|| OpenError::Locked {
         path: folder.lock_path(),
     })?;
     let pins = Pins::new(&config.pinned_dir);
-    let replay = Replay::read(config, verifier, &pins, &folder, progress)?;
+    let replay = Replay::read(config, verifier, &pins, &folder, Growth::Still, progress)?;
     let behind = replay.compare_with_pins(&pins)?;
 
     // The value log is whole and not older than what was published: from here on things are written.
@@ -245,6 +246,25 @@ impl From<ScanError> for OpenError {
     }
 }
 
+/// Where the whole frames of each segment end.
+#[derive(Default)]
+struct Ends(BTreeMap<u32, u64>);
+
+impl Ends {
+    fn follow(&mut self, frame: &FrameAt) -> FrameKind {
+        let end = frame.header.frame_size().unwrap_or(0) + frame.offset;
+        self.0.insert(frame.segment, end);
+        frame.header.kind
+    }
+
+    fn of_segments(&self, last: Option<u32>) -> Vec<u64> {
+        let segments = last.map_or(0..0, |last| 0..last + 1);
+        segments
+            .map(|segment| self.0.get(&segment).copied().unwrap_or(0))
+            .collect()
+    }
+}
+
 /// What the segments say.
 pub(crate) struct Replay {
     pub(crate) logs: ReplayedLogs,
@@ -253,16 +273,20 @@ pub(crate) struct Replay {
     /// Pages of answers of each force.
     pub(crate) pages: BTreeMap<Force, u64>,
     pub(crate) end: End,
+    /// For each segment, from the first on, the byte behind its last whole frame.
+    pub(crate) ends: Vec<u64>,
 }
 
 impl Replay {
-    fn read(
+    pub(crate) fn read(
         config: &StoreConfig,
         verifier: &Verifier,
         pins: &Pins,
         folder: &Folder,
+        growth: Growth,
         progress: &dyn Fn(OpenProgress),
     ) -> Result<Self, OpenError> {
+        let mut ends = Ends::default();
         let mut logs = ReplayedLogs::new();
         let mut drops: BTreeMap<Force, u64> = config
             .forces
@@ -273,7 +297,8 @@ impl Replay {
         let dir = folder.segments();
         let end = scan::<OpenError>(
             &dir,
-            |file, frame| match frame.header.kind {
+            growth,
+            |file, frame| match ends.follow(&frame) {
                 FrameKind::Intake => {
                     let count = |at: SubmissionAt| {
                         *drops.entry(at.force).or_default() += 1;
@@ -310,12 +335,13 @@ impl Replay {
             logs,
             drops,
             pages,
+            ends: ends.of_segments(end.segment),
             end,
         })
     }
 
     /// Compares every log with its pin; gives the logs whose pin is behind.
-    fn compare_with_pins(&self, pins: &Pins) -> Result<Vec<(Force, u16)>, OpenError> {
+    pub(crate) fn compare_with_pins(&self, pins: &Pins) -> Result<Vec<(Force, u16)>, OpenError> {
         for (force, year) in pins.list().map_err(io_error(pins.dir()))? {
             if !self.logs.contains_key(&(force.clone(), year)) {
                 return Err(OpenError::PinAhead {

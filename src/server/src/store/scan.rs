@@ -13,6 +13,8 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::frame::{FRAME_SIZE_BYTES_MIN, HEADER_SIZE_BYTES, Header, TRAILER_SIZE_BYTES};
 
@@ -51,6 +53,22 @@ pub enum Damage {
     #[error("a frame that runs beyond the end of its segment: the file was cut")]
     Cut,
 }
+
+/// Whether something may be appending while the segments are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Growth {
+    /// The reader holds the store's lock.
+    Still,
+    /// A server may be writing: a last frame that is not whole may be one that is just being written. It was not
+    /// acknowledged when the reading began.
+    Growing,
+}
+
+/// How long what looks damaged at the end of a value log that grows is given to become whole: a write takes less.
+const GROWING_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Between two looks at it.
+const GROWING_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the segments cannot be read through.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +134,7 @@ pub(crate) fn count_segments(dir: &Path) -> Result<u32, ScanError> {
 /// Reads all segments and shows each whole frame to `visit`, in order.
 pub(crate) fn scan<E: From<ScanError>>(
     dir: &Path,
+    growth: Growth,
     mut visit: impl FnMut(&File, FrameAt) -> Result<(), E>,
     mut progress: impl FnMut(u32, u32),
 ) -> Result<End, E> {
@@ -138,12 +157,22 @@ pub(crate) fn scan<E: From<ScanError>>(
         let size = file.metadata().map_err(failed)?.len();
         let mut offset = 0;
         let mut last = None;
-        while let Some(frame) = whole_frame(&file, size, segment, offset).map_err(failed)? {
-            visit(&file, frame)?;
-            offset += frame.header.frame_size().unwrap_or(size);
-            last = Some(frame.offset..offset);
-        }
-        let tail = judge_tail(&file, size, offset).map_err(failed)?;
+        let may_grow = growth == Growth::Growing && segment + 1 == segments;
+        let start = Instant::now();
+        let tail = loop {
+            while let Some(frame) = whole_frame(&file, size, segment, offset).map_err(failed)? {
+                visit(&file, frame)?;
+                offset += frame.header.frame_size().unwrap_or(size);
+                last = Some(frame.offset..offset);
+            }
+            let tail = judge_tail(&file, size, offset).map_err(failed)?;
+            // Read while it is written, a frame may look like anything.
+            let is_settled = !may_grow || !matches!(tail, Tail::Damaged(_));
+            if is_settled || start.elapsed() > GROWING_TIME_MAX {
+                break tail;
+            }
+            thread::sleep(GROWING_PAUSE);
+        };
         let damaged = |damage| ScanError::Damaged {
             segment,
             byte: offset,
