@@ -332,45 +332,61 @@ fn a_backup_of_empty_logs_needs_pins_like_any_other() {
 
 #[test]
 fn the_operator_log_is_kept_with_the_store_and_never_put_back_behind_its_pin() {
-    let laid = lay_out("");
+    let laid = stop(lay_out("").serve());
     let operator = laid.path("store/operator");
-    fs::create_dir_all(&operator).unwrap();
-    for name in names(&operator) {
-        fs::remove_file(operator.join(name)).unwrap();
-    }
-    let files = [
-        ("00000000.note", "first\n"),
-        ("00000001.note", "second\n"),
-        (
-            "checkpoint",
-            "test.invalid/hafan/operator\n2\nroot\n\nsigned\n",
-        ),
-    ];
-    for (name, text) in files {
-        fs::write(operator.join(name), text).unwrap();
-    }
+    let kept: Vec<(String, Vec<u8>)> = names(&operator)
+        .into_iter()
+        .map(|name| (name.clone(), fs::read(operator.join(&name)).unwrap()))
+        .collect();
+    assert_eq!(kept.len(), 4, "two directories, a release, the checkpoint");
     // One that is just being written is none yet.
-    fs::write(operator.join("00000002.note.next"), "third").unwrap();
+    fs::write(operator.join("00000003.note.next"), "hafan dir").unwrap();
     let archive = laid.path("backup.tar");
     let (code, said) = backup(&laid, &archive);
     assert_eq!(code, Some(0), "{said}");
+    let pins = laid.path("pins");
+    fs::create_dir(&pins).unwrap();
+    for name in names(&laid.path("pinned")) {
+        fs::copy(laid.path("pinned").join(&name), pins.join(&name)).unwrap();
+    }
+    laid.issue("btp", 2, common_http::today());
+    let laid = stop(laid.serve());
     lose_store(&laid);
-    let pin = laid.path("pinned/operator.checkpoint");
-    fs::write(&pin, "test.invalid/hafan/operator\n3\nroot\n\nsigned\n").unwrap();
+    // The forces' logs as they were: it is the operator's that went on.
+    for name in names(&pins)
+        .iter()
+        .filter(|name| !name.starts_with("operator"))
+    {
+        fs::copy(pins.join(name), laid.path("pinned").join(name)).unwrap();
+    }
     let (code, said) = restore(&laid, &archive);
     assert_eq!(code, Some(4), "{said}");
     assert!(
-        said.contains("the operator log has 2 leaves in it, and 3 were published"),
+        said.contains("the operator log has 3 leaves in it, and 4 were published"),
         "{said}"
     );
     assert!(!laid.path("store/format").exists());
-    fs::write(&pin, files[2].1).unwrap();
+
+    let pin = laid.path("pinned/operator.checkpoint");
+    fs::remove_file(&pin).unwrap();
     let (code, said) = restore(&laid, &archive);
+    assert_eq!(code, Some(4), "{said}");
+    let words = "nothing here says how far the operator's log was published";
+    assert!(said.contains(words), "{said}");
+
+    let known = pins.join("operator.checkpoint");
+    let more = [
+        OsStr::new("--published"),
+        known.as_os_str(),
+        archive.as_os_str(),
+    ];
+    let (code, said) = run(&laid, "restore", &more);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(names(&operator), files.map(|(name, _)| name));
-    for (name, text) in files {
-        assert_eq!(fs::read_to_string(operator.join(name)).unwrap(), text);
+    assert_eq!(fs::read(&pin).unwrap(), fs::read(&known).unwrap());
+    for (name, bytes) in kept {
+        assert_eq!(fs::read(operator.join(&name)).unwrap(), bytes, "{name}");
     }
+    drop(laid.serve());
 }
 
 #[test]

@@ -472,12 +472,15 @@ mod tests {
             found.contains("`log_name`") && found.contains("REPLACE-ME"),
             "{found}"
         );
-        let named = packed.replace("REPLACE-ME/hafan", "log.example/hafan");
+        let named = packed.replacen("REPLACE-ME/hafan", "log.example/hafan", 1);
         assert!(refused(&named).contains("`pinned_dir`"));
         let pinned = named.replace("/REPLACE-ME/", "/srv/");
-        assert!(refused(&pinned).contains("`root`"));
-        let root = hafan_tlog::Signer::from_seed("hafan/btp/root", &[7; 32]).unwrap();
-        let filled = pinned.replace("\"REPLACE-ME\"", &format!("\"{}\"", root.verifier()));
+        assert!(refused(&pinned).contains("`release_keys`"));
+        let releaser = vkey("hafan-release/alys");
+        let released = pinned.replace("[\"REPLACE-ME\"]", &format!("[\"{releaser}\"]"));
+        assert!(refused(&released).contains("`root`"));
+        let root = vkey("hafan/btp/root");
+        let filled = released.replace("\"REPLACE-ME\"", &format!("\"{root}\""));
         assert!(Config::parse(&filled, Path::new("/etc/hafan")).is_ok());
     }
 

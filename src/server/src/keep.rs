@@ -90,6 +90,7 @@ impl KeepError {
                 RestoreError::NotEmpty { .. }
                 | RestoreError::Older(_)
                 | RestoreError::OperatorOlder { .. }
+                | RestoreError::OperatorUnpinned
                 | RestoreError::Unpinned(_)
                 | RestoreError::Checkpoint { .. }
                 | RestoreError::LogName { .. }

@@ -8,8 +8,9 @@ use hafan_directory::Force;
 use hafan_tlog::{Checkpoint, Verifier, log_origin};
 
 use super::StoreConfig;
-use super::folder::{Folder, make_private_dir};
-use super::pin::Pins;
+use super::folder::{Folder, StagedFile, make_private_dir};
+use super::operator;
+use super::pin::{self, Pins};
 use super::restore::{Behind, Logs, RestoreError, failed};
 
 /// How far each log is known to have been published.
@@ -18,6 +19,9 @@ pub(crate) struct Known {
     pub(crate) sizes: BTreeMap<(Force, u16), u64>,
     /// What was given and is newer than the pin.
     given: BTreeMap<(Force, u16), Vec<u8>>,
+    /// How far the operator's log was published, when anybody says it, and what was given and is newer than its pin.
+    operator: Option<u64>,
+    given_of_operator: Option<Vec<u8>>,
 }
 
 impl Known {
@@ -40,7 +44,24 @@ impl Known {
             }
             sizes.insert(log.0, log.1);
         }
+        let pin_path = config.pinned_dir.join(operator::PIN_NAME);
+        let mut of_operator = match pin::read(&pin_path).map_err(failed(&pin_path))? {
+            Some(note) => {
+                let head = operator::open_head(&note, &config.log_name, verifier);
+                let what = pin_path.display().to_string();
+                Some(head.ok_or_else(|| none_of_ours(config, &what))?.size())
+            }
+            None => None,
+        };
+        let mut given_of_operator = None;
         for (what, note) in published {
+            if let Some(head) = operator::open_head(note, &config.log_name, verifier) {
+                if of_operator.is_none_or(|known| known < head.size()) {
+                    of_operator = Some(head.size());
+                    given_of_operator = Some(note.clone());
+                }
+                continue;
+            }
             let (log, size) = open(config, verifier, what, note)?;
             if sizes.get(&log).is_none_or(|known| *known < size) {
                 sizes.insert(log.clone(), size);
@@ -48,7 +69,35 @@ impl Known {
                 given.insert(log, note.clone());
             }
         }
-        Ok(Self { pins, sizes, given })
+        Ok(Self {
+            pins,
+            sizes,
+            given,
+            operator: of_operator,
+            given_of_operator,
+        })
+    }
+
+    /// Refuses an operator's log that is behind, or of which nobody knows whether it is. Whether its notes are those of
+    /// its head the start looks at.
+    pub(crate) fn compare_operator(
+        &self,
+        folder: &Folder,
+        config: &StoreConfig,
+        verifier: &Verifier,
+    ) -> Result<(), RestoreError> {
+        let path = folder.operator().join("checkpoint");
+        let note = pin::read(&path).map_err(failed(&path))?;
+        let head = operator::open_head(&note.unwrap_or_default(), &config.log_name, verifier);
+        let what = "operator/checkpoint of the backup";
+        let found = head.ok_or_else(|| none_of_ours(config, what))?.size();
+        match self.operator {
+            None => Err(RestoreError::OperatorUnpinned),
+            Some(published) if found < published => {
+                Err(RestoreError::OperatorOlder { found, published })
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Refuses a backup that is behind, or of which nobody knows whether it is.
@@ -93,6 +142,11 @@ impl Known {
             pins.stage(force, *year, note)
                 .and_then(|staged| staged.commit())
                 .map_err(failed(folder.root()))?;
+        }
+        if let Some(note) = &self.given_of_operator {
+            StagedFile::write(&dir.join(operator::PIN_NAME), note)
+                .and_then(StagedFile::commit)
+                .map_err(failed(dir))?;
         }
         Ok(())
     }

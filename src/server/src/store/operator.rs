@@ -18,7 +18,7 @@ use bytes::Bytes;
 use hafan_directory::Force;
 use hafan_directory::operator::{NOTE_SIZE_BYTES_MAX, Published};
 use hafan_tlog::tile::{self, TileKind};
-use hafan_tlog::{Checkpoint, Entry, Frontier, Hash, Signer, TilePath, operator_origin};
+use hafan_tlog::{Checkpoint, Entry, Frontier, Hash, Signer, TilePath, Verifier, operator_origin};
 
 use super::StoreConfig;
 use super::fail_stop::fail_stop;
@@ -27,7 +27,7 @@ use super::pin;
 use super::space::is_shortage;
 
 /// The pin's name among the pins.
-const PIN_NAME: &str = "operator.checkpoint";
+pub(crate) const PIN_NAME: &str = "operator.checkpoint";
 
 /// The most leaves: a thousand years of forty-three forces, a directory a week each.
 const LEAVES_MAX: u64 = 3_000_000;
@@ -217,13 +217,8 @@ impl OperatorLog {
     fn head(&self, path: &Path) -> Result<(Vec<u8>, Checkpoint), OperatorError> {
         let note = pin::read(path).map_err(|source| io_error(path, source))?;
         let note = note.ok_or_else(|| damaged(path))?;
-        let key = self.signer.verifier();
-        let key = key.renamed(&operator_origin(&self.log_name));
-        let head = key.map(|key| Checkpoint::open(&note, &key));
-        match head {
-            Ok(Ok(head)) => Ok((note, head)),
-            Ok(Err(_)) | Err(_) => Err(damaged(path)),
-        }
+        let head = open_head(&note, &self.log_name, &self.signer.verifier());
+        head.map(|head| (note, head)).ok_or_else(|| damaged(path))
     }
 
     /// Takes notes away that were written and never signed for: a stop came between.
@@ -369,6 +364,12 @@ impl State {
             Some(_) | None => Ok(false),
         }
     }
+}
+
+/// A head of the operator's log that the log key signed; nothing when it is of another log, or not signed so.
+pub(crate) fn open_head(note: &[u8], log_name: &str, key: &Verifier) -> Option<Checkpoint> {
+    let key = key.renamed(&operator_origin(log_name)).ok()?;
+    Checkpoint::open(note, &key).ok()
 }
 
 fn signed(log_name: &str, tree: &Frontier, signer: &Signer) -> Option<Vec<u8>> {

@@ -123,6 +123,12 @@ pub enum RestoreError {
          auditor's state, or `checkpoint` in a courier's last bundle"
     )]
     Unpinned(Logs),
+    /// Nothing says how far the operator's log was published.
+    #[error(
+        "nothing here says how far the operator's log was published, so that this backup may be an old one. Give its newest \
+         checkpoint with --published: `operator.checkpoint` of a copy of pinned_dir, or what an auditor keeps"
+    )]
+    OperatorUnpinned,
     /// A checkpoint is none of this server's logs.
     #[error("{what} is not a checkpoint of a log of {log_name} that this log key signed")]
     Checkpoint {
@@ -420,7 +426,7 @@ impl<'a> Begun<'a> {
                 sync_folder(&dir).map_err(failed(&dir))?;
             }
         }
-        compare_operator(self.folder, &config.pinned_dir)?;
+        known.compare_operator(self.folder, config, verifier)?;
         let tell = |step: OpenProgress| {
             if let OpenProgress::Scanning { segment, segments } = step {
                 progress(RestoreProgress::Checking { segment, segments });
@@ -520,27 +526,6 @@ fn unpack<R: Read>(
         .and_then(|()| file.sync_all())
         .map_err(failed(path))?;
     Ok(sum_line(&sum, member.name()))
-}
-
-/// Refuses an operator log that is behind its pin. Whether both are signed, and of one tree, the start looks at.
-fn compare_operator(folder: &Folder, pinned_dir: &Path) -> Result<(), RestoreError> {
-    let published = checkpoint_size(&pinned_dir.join("operator.checkpoint"))?;
-    let found = checkpoint_size(&folder.operator().join("checkpoint"))?;
-    if found < published {
-        return Err(RestoreError::OperatorOlder { found, published });
-    }
-    Ok(())
-}
-
-/// The size that a checkpoint's file says; 0 when there is none.
-fn checkpoint_size(path: &Path) -> Result<u64, RestoreError> {
-    let note = match fs::read_to_string(path) {
-        Ok(note) => note,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(failed(path)(error)),
-    };
-    let size = note.lines().nth(1).and_then(|size| size.parse().ok());
-    size.ok_or_else(|| RestoreError::Archive(format!("{} is no checkpoint", path.display())))
 }
 
 fn sync_folder(dir: &Path) -> io::Result<()> {
