@@ -44,7 +44,7 @@ pub fn run(dir: &Path, port: u16, once: bool) -> Result<()> {
         journey::travel(&layout, &binaries, system.address)?;
         system.end()
     } else {
-        explain(&layout, &binaries, system.address, system.gateway_address);
+        explain(&layout, &binaries, system.address, system.gateway_address)?;
         let status = system.server.wait()?;
         say(&format!("The server ended with {status}."));
         end(system.gateway, "gateway")
@@ -162,7 +162,12 @@ fn check_port(port: u16) -> Result<()> {
         .with_context(|| format!("port {port} of 127.0.0.1 is taken; name another with --port"))
 }
 
-fn explain(layout: &Layout, binaries: &Binaries, address: SocketAddr, gateway: SocketAddr) {
+fn explain(
+    layout: &Layout,
+    binaries: &Binaries,
+    address: SocketAddr,
+    gateway: SocketAddr,
+) -> Result<()> {
     let force = "btp";
     let shown = |path: PathBuf| {
         let here = std::env::current_dir().unwrap_or_default();
@@ -171,6 +176,11 @@ fn explain(layout: &Layout, binaries: &Binaries, address: SocketAddr, gateway: S
             .display()
             .to_string()
     };
+    let release_keys: Vec<String> = layout
+        .release_vkeys()?
+        .into_iter()
+        .map(|key| format!("--release-key {}", shown(key)))
+        .collect();
     say(&format!(
         "
 Hafan is running, with demonstration keys. It is not a police service.
@@ -178,9 +188,10 @@ Hafan is running, with demonstration keys. It is not a police service.
   Report      http://{address}/                 choose a force
               http://{address}/{force}/en/          in English
               http://{address}/{force}/cy/          in Welsh
-  Without JavaScript  http://{gateway}/{force}/en/
+              http://{gateway}/{force}/en/          without JavaScript
   The log     http://{address}/log/{force}/latest
   The keys    http://{address}/v1/forces/{force}/directory
+  Published   http://{address}/log/operator/checkpoint   every directory and release
 
 After sending a report, carry it to the officers (an epoch is 2 seconds):
 
@@ -193,10 +204,18 @@ After sending a report, carry it to the officers (an epoch is 2 seconds):
   {courier} push --server http://{address} --force {force} --key {key} --in {stick}
   {keys} export REF --reason exercise --out {evidence} --vault {vault} --as officer-1 --passphrase-file {passphrases}
 
+What an auditor asks, from outside:
+
+  {audit} log --server http://{address} --force {force} --root {root}
+  {audit} site http://{address} --log-key {log_key} {release_keys}
+
 The eight words that were shown after sending find report and answer again: http://{address}/{force}/en/return/
 Each pull writes one more bundle; import takes them in their order. Look at what the server holds: {store}/segments
 Ctrl-C ends it; the same command goes on where it was.
 ",
+        audit = shown(binaries.audit()),
+        release_keys = release_keys.join(" "),
+        log_key = shown(layout.dir().join("log.key.vkey")),
         courier = shown(binaries.courier()),
         keys = shown(binaries.keys()),
         key = shown(layout.courier_key(force)),
@@ -207,4 +226,5 @@ Ctrl-C ends it; the same command goes on where it was.
         evidence = shown(layout.dir().join("evidence")),
         store = shown(layout.store()),
     ));
+    Ok(())
 }

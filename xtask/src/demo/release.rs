@@ -29,7 +29,13 @@ impl Layout {
     fn release_files(&self, extension: &str) -> Result<Vec<PathBuf>> {
         let dir = self.releasers();
         let mut paths = Vec::new();
-        for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let entries = fs::read_dir(&dir).with_context(|| {
+            format!(
+                "cannot read {}: a demonstration of an earlier version has none; remove that folder, or name another with --dir",
+                dir.display()
+            )
+        })?;
+        for entry in entries {
             let path = entry?.path();
             if path.extension().is_some_and(|found| found == extension) {
                 paths.push(path);
