@@ -48,6 +48,9 @@ impl Suite {
     }
 }
 
+/// For each fuzz target: what a change broke shows at once. `cargo xtask fuzz --seconds 3600` is the long run.
+const FUZZ_SECONDS: u32 = 2;
+
 /// Runs every check.
 ///
 /// # Errors
@@ -106,6 +109,9 @@ pub(crate) fn run() -> Result<()> {
             demo::journeys_in(&dir, &xtask::binaries::Binaries::in_dir(&binaries))
         });
     }
+    suite.step("fuzz: each target shortly, from its seeds", || {
+        crate::fuzz::run(None, FUZZ_SECONDS)
+    });
     suite.command(
         "cargo test",
         cargo()
