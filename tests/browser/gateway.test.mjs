@@ -146,6 +146,13 @@ async function traced(file) {
   };
 }
 
+/** Calls that open a file, but for what glibc looks at when it gives memory back, which Landlock refuses. */
+const opened = (file) =>
+  readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => /open|creat\(/.test(line))
+    .filter((line) => !line.includes('"/proc/sys/vm/overcommit_memory", O_RDONLY'));
+
 const ROUTES = { self: "self", "other-agrees": "other", "other-unaware": "other", witness: "witness", work: "work" };
 
 for (const lang of ["en", "cy"]) {
@@ -164,7 +171,7 @@ for (const lang of ["en", "cy"]) {
       assert.equal(new URL(page.url()).pathname, `/btp/${lang}/sent/`, "a GET of a page that knows nothing");
       assert.ok(!(await page.content()).includes(MARK));
       await end();
-      assert.doesNotMatch(readFileSync(file, "utf8"), /open|creat\(/, "no file was opened, for writing or reading");
+      assert.deepEqual(opened(file), [], "no file was opened, for writing or reading");
       // Back leads to no page that still has it.
       await page.goBack({ timeout: 5_000 }).catch(() => undefined);
       assert.ok(!(await contentOf(page)).includes(MARK), "Back does not bring the report back");
