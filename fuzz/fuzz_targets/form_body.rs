@@ -18,6 +18,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let reading = form::read(body, "multipart/form-data; boundary=x", &QUESTIONS);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     if let Ok(read) = runtime.block_on(reading) {
+        // As the gateway asks before it makes a report.
+        if QUESTIONS.lacks_choice(&read.given) || !QUESTIONS.has_substance(&read.given) {
+            return;
+        }
         let circumstances = Circumstances {
             language: Language::English,
             written_on: "2026-11-26".parse().expect("a date"),
@@ -26,6 +30,6 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             files: Vec::new(),
         };
         let made = report(&QUESTIONS, &read.given, "btp", circumstances).expect("a force of the questions");
-        assert!(made.check().is_ok());
+        made.check().expect("a report that breaks no rule");
     }
 });

@@ -3,7 +3,7 @@
 //! All that comes in is held in memory, within the bounds below, and nowhere else. What is no answer of this form refuses the whole:
 //! an answer that was left out without a word would be worse than a form that is sent again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use bytes::Bytes;
@@ -110,6 +110,8 @@ where
 struct Reading<'a> {
     /// Fields by the name of their control, and which part of a date it is.
     controls: BTreeMap<String, (&'a Field, usize)>,
+    /// The forces that there are.
+    forces: BTreeSet<&'a str>,
     given: Given,
     dates: BTreeMap<&'a str, [Option<Zeroizing<String>>; 3]>,
     files: Vec<File>,
@@ -137,6 +139,7 @@ impl<'a> Reading<'a> {
         }
         Self {
             controls,
+            forces: set.forces.iter().map(|force| force.id.as_str()).collect(),
             given: Given::new(),
             dates: BTreeMap::new(),
             files: Vec::new(),
@@ -170,8 +173,7 @@ impl<'a> Reading<'a> {
         match field.kind {
             FieldKind::Text | FieldKind::Textarea => self.once(field, Value::Text(text)),
             FieldKind::Radios if is_option => self.once(field, Value::Text(text)),
-            // A force's name is checked where it is looked up, against those that there are.
-            FieldKind::Forces if is_option || text.parse::<hafan_directory::Force>().is_ok() => {
+            FieldKind::Forces if is_option || self.forces.contains(text.as_str()) => {
                 self.once(field, Value::Text(text))
             }
             FieldKind::Checkboxes if is_option => match self

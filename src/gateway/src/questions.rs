@@ -370,13 +370,15 @@ impl QuestionSet {
     }
 
     /// Whether a page without whose answer nothing can be sent is empty.
-    pub(crate) fn lacks_choice(&self, given: &Given) -> bool {
+    #[must_use]
+    pub fn lacks_choice(&self, given: &Given) -> bool {
         self.asked(given)
             .any(|page| page.required && !page.is_answered(given))
     }
 
     /// Whether there is anything but where it goes and what becomes of it.
-    pub(crate) fn has_substance(&self, given: &Given) -> bool {
+    #[must_use]
+    pub fn has_substance(&self, given: &Given) -> bool {
         self.asked(given)
             .filter(|page| {
                 page.kind == PageKind::Question && page.part != "before" && page.part != "start"
