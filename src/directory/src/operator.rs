@@ -2,12 +2,12 @@
 //!
 //! Source: docs/protocol.md section 9.
 
-use hafan_tlog::note::{NoteError, text_within};
-use hafan_tlog::{Entry, EntryKind, Verifier, labelled_hash};
+use hafan_tlog::note::text_within;
+use hafan_tlog::{Entry, EntryKind, labelled_hash};
 
-use crate::directory::{DIRECTORY_SIZE_BYTES_MAX, Directory, OpenError};
+use crate::directory::{DIRECTORY_SIZE_BYTES_MAX, Directory};
 use crate::force::Force;
-use crate::release::{Release, ReleaseError};
+use crate::release::Release;
 use crate::wire;
 
 /// Largest note of the operator's log in bytes.
@@ -25,51 +25,12 @@ pub enum Published {
     Release(Release),
 }
 
-/// Why a note cannot be a leaf of the operator's log.
-#[derive(Debug, thiserror::Error)]
-pub enum PublishedError {
-    /// It begins as no note that is known.
-    #[error("the note is neither a directory nor a release")]
-    Unknown,
-    /// Of a force without a root key here.
-    #[error("the note is the directory of a force that no root key is known of")]
-    Force,
-    /// A directory that is refused.
-    #[error("the directory is refused")]
-    Directory(#[from] Box<OpenError>),
-    /// A release that is refused.
-    #[error("the release is refused")]
-    Release(#[from] ReleaseError),
-}
+/// A note that is neither a directory nor a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the note is neither a directory nor a release")]
+pub struct PublishedError;
 
 impl Published {
-    /// Opens a note: a directory that one of these root keys signed, or a release that all of these keys signed.
-    ///
-    /// # Errors
-    ///
-    /// It is neither, or not signed so.
-    pub fn open<'a>(
-        note: &[u8],
-        roots: impl IntoIterator<Item = &'a Verifier>,
-        release_keys: &[Verifier],
-    ) -> Result<Self, PublishedError> {
-        if note.starts_with(b"hafan release v1\n") {
-            return Ok(Self::Release(Release::open(note, release_keys)?));
-        }
-        if !note.starts_with(b"hafan directory v1\n") {
-            return Err(PublishedError::Unknown);
-        }
-        let mut refused = PublishedError::Force;
-        for root in roots {
-            match Directory::open(note, root) {
-                Ok(directory) => return Ok(Self::Directory(Box::new(directory))),
-                Err(OpenError::Note(NoteError::Unsigned { .. })) => {}
-                Err(why) => refused = Box::new(why).into(),
-            }
-        }
-        Err(refused)
-    }
-
     /// Reads a note again whose digest is under a signed checkpoint of this log: it was opened before it got there, by the
     /// keys of then.
     ///
@@ -77,12 +38,12 @@ impl Published {
     ///
     /// It is no directory and no release.
     pub fn read_logged(note: &[u8]) -> Result<Self, PublishedError> {
-        let text = text_within(note, NOTE_SIZE_BYTES_MAX).map_err(|_| PublishedError::Unknown)?;
+        let text = text_within(note, NOTE_SIZE_BYTES_MAX).map_err(|_| PublishedError)?;
         if let Ok(release) = Release::parse(text) {
             return Ok(Self::Release(release));
         }
-        let contents = wire::parse(text).map_err(|_| PublishedError::Unknown)?;
-        let directory = Directory::new(contents).map_err(|_| PublishedError::Unknown)?;
+        let contents = wire::parse(text).map_err(|_| PublishedError)?;
+        let directory = Directory::new(contents).map_err(|_| PublishedError)?;
         Ok(Self::Directory(Box::new(directory)))
     }
 
