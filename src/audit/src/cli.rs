@@ -194,7 +194,7 @@ const STORE: &str = "Examples:
   hafan-audit store /mnt/snapshot/store --pinned /mnt/snapshot/pinned \\
       --drafts /mnt/snapshot/drafts --config /etc/hafan/config.toml --json
 
-Accounts for every byte of the value log, the index, the pins and the drafts. The server has to be stopped, or the store a snapshot or a copy (cp -a keeps the times, which are looked at). The index is opened in a copy in the temporary folder.";
+Accounts for every byte of the value log, the index, the operator's log, the pins and the drafts. The server has to be stopped, or the store a snapshot or a copy (cp -a keeps the times, which are looked at). The index is opened in a copy in the temporary folder.";
 
 #[derive(Args)]
 pub(crate) struct StoreArgs {
