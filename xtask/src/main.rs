@@ -35,6 +35,7 @@ Examples:
 const TEST_EXAMPLES: &str = "\
 Examples:
   cargo xtask test                                      everything; needs root once, for Debian's packages
+  cargo xtask test --only browser                       one step of it, or some
   cargo test -p hafan-tests --test flow                 one test of the whole system
   HAFAN_POWER_CUTS=300 cargo test -p hafan-tests --test power_cut -- --nocapture
                                                         300 power cuts instead of 30; needs root";
@@ -97,7 +98,11 @@ enum Command {
     },
     /// Runs every test there is, and tells of every failure at the end
     #[command(after_help = TEST_EXAMPLES)]
-    Test,
+    Test {
+        /// Only the steps whose name holds this text (and the build that they need)
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
     /// Measures, each figure as a ratio to a limit measured in the same run
     #[command(after_help = BENCH_EXAMPLES)]
     Bench {
@@ -155,7 +160,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo { once, dir, port } => demo::run(&dir, port, once),
-        Command::Test => suite::run(),
+        Command::Test { only } => suite::run(only.as_deref()),
         Command::Bench { name, json } => bench::run(name, json),
         Command::Site => {
             let dir = site::build()?;

@@ -18,14 +18,24 @@ struct Failure {
     reason: String,
 }
 
-/// Runs the steps and gathers what failed.
-#[derive(Default)]
-struct Suite {
+/// Runs the steps that are wanted, all of them or those whose name holds a text, and gathers what failed.
+struct Suite<'a> {
+    only: Option<&'a str>,
+    names: Vec<&'static str>,
     failures: Vec<Failure>,
 }
 
-impl Suite {
+impl Suite<'_> {
+    fn wants(&self, step: &str) -> bool {
+        self.only.is_none_or(|text| step.contains(text))
+    }
+
     fn step(&mut self, step: &'static str, check: impl FnOnce() -> Result<()>) -> bool {
+        self.names.push(step);
+        // What runs the programs needs them built, so that step is never left out.
+        if !self.wants(step) && step != BUILD {
+            return true;
+        }
         let start = Instant::now();
         let result = check();
         let seconds = start.elapsed().as_secs();
@@ -51,16 +61,23 @@ impl Suite {
 /// For each fuzz target: what a change broke shows at once. `cargo xtask fuzz --seconds 3600` is the long run.
 const FUZZ_SECONDS: u32 = 2;
 
-/// Runs every check.
+/// The name of the step that those behind it need.
+const BUILD: &str = "build";
+
+/// Runs every check, or the steps whose name holds `only`.
 ///
 /// # Errors
-/// When one of them failed; the text names each.
-pub(crate) fn run() -> Result<()> {
+/// When one of them failed, the text names each; or when no step's name holds `only`.
+pub(crate) fn run(only: Option<&str>) -> Result<()> {
     // Without these nothing else can be told, so they end the run.
     tools::ensure(&[tools::NODE, tools::BROWSER, tools::TESTS])?;
     tools::npm_ci()?;
 
-    let mut suite = Suite::default();
+    let mut suite = Suite {
+        only,
+        names: Vec::new(),
+        failures: Vec::new(),
+    };
     suite.command("format", cargo().args(["fmt", "--all", "--check"]));
     suite.command(
         "site: lints and types",
@@ -88,7 +105,7 @@ pub(crate) fn run() -> Result<()> {
     );
     // One build for all that follows: programs and tests with the same features, so nothing is compiled twice.
     let built = suite.command(
-        "build",
+        BUILD,
         cargo().args([
             "build",
             "--workspace",
@@ -118,6 +135,12 @@ pub(crate) fn run() -> Result<()> {
             .args(["test", "--workspace", "--locked", "--no-fail-fast"])
             .env(BINARIES_DIR_VARIABLE, &binaries),
     );
+    if !suite.names.iter().any(|name| suite.wants(name)) {
+        bail!(
+            "no step is named like that; the steps are\n  {}",
+            suite.names.join("\n  ")
+        );
+    }
     if suite.failures.is_empty() {
         return Ok(());
     }
