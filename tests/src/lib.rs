@@ -17,6 +17,7 @@ use xtask::http::{self, Answer};
 use xtask::process::{Output, Running};
 
 pub mod reports;
+pub mod work;
 
 /// A server of its own: keys, store, configuration, process. Gone when dropped.
 pub struct TestServer {

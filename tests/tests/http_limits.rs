@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use common_http::{Server, read_continue};
 use hafan_tests::reports::{Prepared, shaped};
 use hafan_tests::resident_bytes;
+use hafan_tests::work::put_working;
 use xtask::http::{connect, read_answer};
 
 /// Above what a server of one force and 33 MiB in memory could hold: the body must not be there.
@@ -93,6 +94,8 @@ fn memory_stays_flat_under_the_largest_body_sent_slowly() {
 }
 
 const SPILLED_MAX: usize = 16;
+/// Half of it is parts of the two forces; for what is in the other half, some work is asked for.
+const SPILLED_A_FORCE: usize = 4;
 
 #[test]
 fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
@@ -102,14 +105,14 @@ fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
     let before = resident_bytes(server.process.id()).unwrap();
     // The first take all the room there is: some of each body is in before the next begins.
     let mut under_way: Vec<(TcpStream, &Prepared)> = Vec::new();
-    for report in &reports[..SPILLED_MAX] {
+    for report in &reports[..SPILLED_A_FORCE] {
         let mut stream = begin(&server, report, "Expect: 100-continue\r\n");
         read_continue(&mut stream);
         stream.write_all(&report.submission[..256 << 10]).unwrap();
         under_way.push((stream, report));
     }
     // The others send no byte of a body, and have their answer all the same.
-    let surplus = &reports[SPILLED_MAX..];
+    let surplus = &reports[SPILLED_A_FORCE..];
     let mut shed: Vec<TcpStream> = surplus
         .iter()
         .map(|report| begin(&server, report, ""))
@@ -117,7 +120,7 @@ fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
     for stream in &mut shed {
         let answer = read_answer(stream).unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());
-        assert_eq!(answer.json().unwrap()["type"], "/problems/busy");
+        assert_eq!(answer.json().unwrap()["type"], "/problems/work");
         assert_eq!(answer.header("retry-after"), Some("10"));
         let besides = [
             "connection",
@@ -127,15 +130,11 @@ fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
         ];
         common_http::assert_headers("busy", &answer, &besides);
     }
-    // A small one needs no file, and is taken meanwhile.
-    let small = shaped(99, 0);
-    let answer = hafan_tests::put(
-        server.address,
-        "btp",
-        &small.h.to_string(),
-        &small.submission,
-    );
-    assert_eq!(answer.unwrap().status, 201);
+    // A small one needs no file, and a large one to the other force has that force's part: both are taken meanwhile.
+    for (force, class) in [("btp", 0), ("leicestershire", 5)] {
+        let answer = put_working(server.address, force, &shaped(99, class));
+        assert_eq!(answer.unwrap().status, 201, "{force}");
+    }
     let mut most = resident_bytes(server.process.id()).unwrap();
     for (stream, report) in &mut under_way {
         stream.write_all(&report.submission[256 << 10..]).unwrap();
@@ -149,13 +148,7 @@ fn of_many_large_uploads_the_surplus_is_told_to_come_back_before_its_body() {
     println!("grew by {} KiB", growth / 1024);
     assert!(growth < 2 * GROWTH_BYTES_MAX, "grew by {growth} bytes");
     // And then there is room again.
-    let report = &surplus[0];
-    let answer = hafan_tests::put(
-        server.address,
-        "btp",
-        &report.h.to_string(),
-        &report.submission,
-    );
+    let answer = put_working(server.address, "btp", &surplus[0]);
     assert_eq!(answer.unwrap().status, 201);
 }
 

@@ -208,6 +208,7 @@ const READERS: [(&str, &str, &str); 8] = [
     ("report", "src/report/tests/vectors.rs", "json"),
     ("shamir", "keys-tooling/open/tests/shamir.rs", "json"),
     ("words", "tests/tests/oracles.rs", "json"),
+    ("work", "src/server/tests/work_vectors.rs", "json"),
 ];
 
 #[test]

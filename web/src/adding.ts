@@ -15,9 +15,10 @@ import type { Say } from "./sending.ts";
 import { carry } from "./sending.ts";
 import type { Language } from "./strings.ts";
 import { text } from "./strings.ts";
-import type { Submission } from "./submit.ts";
+import type { Submission, Work } from "./submit.ts";
 import { byId, fill, showError, showList, showProblem } from "./view.ts";
 import type { Addition } from "./visit.ts";
+import { workIn } from "./work-asked.ts";
 
 export type AddingSection = "add" | "confirm" | "sending" | "failed" | "added";
 
@@ -162,7 +163,8 @@ export class Adding {
     this.#submission ??= await this.#sealed(run, say);
     const submission = this.#submission;
     if (submission === null || run !== this.#run) return;
-    const outcome = await carry(this.#page.force().id, submission, this.#page.language, say, this.#ended.signal);
+    const work: Work = (asked, h, progress) => workIn(this.#page.asker(), asked, h, progress);
+    const outcome = await carry(this.#page.force().id, submission, this.#page.language, say, this.#ended.signal, work);
     if (run !== this.#run) return;
     switch (outcome.kind) {
       case "held":

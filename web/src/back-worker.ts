@@ -15,6 +15,8 @@ import type { Submission } from "./submit.ts";
 import { Visit } from "./visit.ts";
 import type { Addition, KeyOf, Visited } from "./visit.ts";
 import { wayOf } from "./way.ts";
+import { work } from "./work.ts";
+import type { WorkReply, WorkRequest } from "./work-asked.ts";
 
 export type Request =
   | {
@@ -35,7 +37,8 @@ export type Request =
       readonly today: string;
     }
   /** The words are not needed any more. */
-  | { readonly kind: "forget" };
+  | { readonly kind: "forget" }
+  | WorkRequest;
 
 export type Reply =
   | Visited
@@ -47,7 +50,8 @@ export type Reply =
   | { readonly kind: "sealed"; readonly submission: Submission }
   | { readonly kind: "changed"; readonly at: number }
   | { readonly kind: "too-long" }
-  | { readonly kind: "forgotten" };
+  | { readonly kind: "forgotten" }
+  | WorkReply;
 
 class NoAnswer extends Error {}
 
@@ -127,6 +131,11 @@ async function answer(request: Request, tell: Tell<Reply>): Promise<Reply | Comm
     case "forget":
       forget();
       return { kind: "forgotten" };
+    case "work":
+      return {
+        kind: "worked",
+        proof: work(request.asked, request.h, (done, total) => tell({ kind: "progress", done, total })),
+      };
     default:
       return request satisfies never;
   }

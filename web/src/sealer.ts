@@ -8,6 +8,8 @@ import { TooLong } from "./report.ts";
 import type { Submission } from "./submit.ts";
 import type { Parcel } from "./parcel.ts";
 import type { Read } from "./words.ts";
+import type { Asked } from "./work.ts";
+import { workIn } from "./work-asked.ts";
 import type { Reply, Request } from "./worker.ts";
 
 export type { Parcel } from "./parcel.ts";
@@ -57,6 +59,11 @@ export class Sealer {
     return reply.submission;
   }
 
+  /** Work that a busy server asks for; null when the worker could not do it. `progress` hears parts done, of how many. */
+  async work(asked: Asked, h: string, progress: (done: number, total: number) => void): Promise<string | null> {
+    return workIn(this.#asker, asked, h, progress);
+  }
+
   /** Eight words as somebody typed them. */
   async read(typed: string): Promise<Read> {
     const reply = await this.#asker.ask({ kind: "read", typed });
@@ -74,6 +81,7 @@ export class Sealer {
       case "changed":
       case "read":
       case "forgotten":
+      case "worked":
         throw new Error("the worker gave another answer");
       default:
         return reply;

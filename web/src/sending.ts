@@ -5,7 +5,7 @@ import { progressWords } from "./files-view.ts";
 import { todayUtc } from "./keys.ts";
 import type { Parcel, Sealer } from "./sealer.ts";
 import type { Language } from "./strings.ts";
-import type { Outcome, Submission } from "./submit.ts";
+import type { Outcome, Step, Submission, Work } from "./submit.ts";
 import { submit } from "./submit.ts";
 
 /** What is being done: a key of the form's words, and how far it is. */
@@ -70,7 +70,8 @@ export class Sending {
   async send(language: () => Language, say: Say): Promise<Outcome> {
     if (this.#submission === null) throw new Error("nothing was sealed");
     const { force, bytes } = this.#submission;
-    const outcome = await carry(force, bytes, language, say, this.#signal);
+    const work: Work = (asked, h, progress) => this.#sealer.work(asked, h, progress);
+    const outcome = await carry(force, bytes, language, say, this.#signal, work);
     if (outcome.kind === "refused") this.#submission = null;
     return outcome;
   }
@@ -83,10 +84,16 @@ export function carry(
   language: () => Language,
   say: Say,
   signal: AbortSignal,
+  work: Work,
 ): Promise<Outcome> {
   const size = submission.body.length;
-  const step = (key: string, fraction: number | null) => {
-    say(`form.sending.${key}`, fraction === null ? null : progressWords(language(), fraction * size, size));
+  const step = (key: Step, fraction: number | null) => {
+    const done = key === "working" ? percent : (fraction: number) => progressWords(language(), fraction * size, size);
+    say(`form.sending.${key}`, fraction === null ? null : done(fraction));
   };
-  return submit(force, submission, step, signal);
+  return submit(force, submission, step, signal, work);
+}
+
+function percent(fraction: number): string {
+  return `${Math.round(fraction * 100)}%`;
 }

@@ -3,6 +3,8 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { Asked } from "./work.ts";
+import { askedOf } from "./work.ts";
 
 export type Submission = { readonly h: string; readonly body: Uint8Array<ArrayBuffer> };
 
@@ -13,7 +15,10 @@ export type Outcome =
   /** The server said no, and will say it again. */
   | { readonly kind: "refused"; readonly status: number };
 
-export type Step = "sending" | "again" | "busy";
+export type Step = "sending" | "again" | "busy" | "working";
+
+/** Does what a busy server asks for before it takes `h`, in a worker; null when that cannot be done. */
+export type Work = (asked: Asked, h: string, progress: (done: number, total: number) => void) => Promise<string | null>;
 
 const SALT_SIZE_BYTES = 16;
 const TAG_SIZE_BYTES = 32;
@@ -59,10 +64,24 @@ export async function submit(
   { h, body }: Submission,
   progress: (step: Step, fraction: number | null) => void,
   signal: AbortSignal,
+  work: Work,
 ): Promise<Outcome> {
+  let proof: string | null = null;
   for (let attempt = 0; ; attempt += 1) {
     if (attempt === 0) progress("sending", null);
-    const answer = await put(`/v1/forces/${force}/drops/${h}`, body, signal, (gone) => progress("sending", gone));
+    const answer: Answer | null = await put(`/v1/forces/${force}/drops/${h}`, body, proof, signal, (gone) =>
+      progress("sending", gone),
+    );
+    const asked = answer === null ? null : askedOf(answer.text);
+    if (asked !== null && attempt < PAUSES_MS.length && !signal.aborted) {
+      // Work that is done is let in now and not after a pause: what is asked for is another soon.
+      progress("working", 0);
+      proof = await work(asked, h, (done, total) => progress("working", done / total));
+      if (proof !== null) {
+        progress("sending", null);
+        continue;
+      }
+    }
     if (answer === null) progress("again", null);
     else if (answer.status === 200 || answer.status === 201) return { kind: "held" };
     else if (!isPassing(answer.status)) return { kind: "refused", status: answer.status };
@@ -78,7 +97,7 @@ export function isPassing(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
-type Answer = { readonly status: number; readonly retry_after_ms: number };
+type Answer = { readonly status: number; readonly retry_after_ms: number; readonly text: string };
 
 /**
  * One attempt. By XMLHttpRequest, because `fetch` does not say how much has gone; the request is the same. It follows
@@ -87,6 +106,7 @@ type Answer = { readonly status: number; readonly retry_after_ms: number };
 function put(
   url: string,
   body: Uint8Array<ArrayBuffer>,
+  proof: string | null,
   signal: AbortSignal,
   progress: (fraction: number) => void,
 ): Promise<Answer | null> {
@@ -96,11 +116,15 @@ function put(
     request.open("PUT", url);
     request.timeout = Math.max(ATTEMPT_MS_MIN, body.length / SLOW_LINE_BYTES_PER_MS);
     request.setRequestHeader("Content-Type", "application/vnd.hafan.submission");
+    if (proof !== null) request.setRequestHeader("Hafan-Work", proof);
     request.upload.addEventListener("progress", ({ loaded }) => progress(Math.min(loaded / body.length, 1)));
     request.addEventListener("load", () => {
       const { status, responseURL } = request;
       if (responseURL !== location.origin + url) resolve(null);
-      else resolve({ status, retry_after_ms: retryAfter(request.getResponseHeader("Retry-After")) });
+      else {
+        const retry_after_ms = retryAfter(request.getResponseHeader("Retry-After"));
+        resolve({ status, retry_after_ms, text: status === 503 ? request.responseText : "" });
+      }
     });
     // No answer: the line dropped, the time was up, or the person left.
     for (const kind of ["error", "timeout", "abort"] as const) request.addEventListener(kind, () => resolve(null));

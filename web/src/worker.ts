@@ -21,6 +21,8 @@ import type { Way } from "./way.ts";
 import { wayOf, wipeWay } from "./way.ts";
 import type { Read } from "./words.ts";
 import { drawWords, readWords } from "./words.ts";
+import { work } from "./work.ts";
+import type { WorkReply, WorkRequest } from "./work-asked.ts";
 
 export type Request =
   | { readonly kind: "warm" }
@@ -39,7 +41,8 @@ export type Request =
   | { readonly kind: "forget" }
   /** Reads eight words as somebody typed them: their list is here, and not in the page's script. */
   | { readonly kind: "read"; readonly typed: string }
-  | DraftRequest;
+  | DraftRequest
+  | WorkRequest;
 
 export type Reply =
   | { readonly kind: "warm" }
@@ -50,6 +53,7 @@ export type Reply =
   | { readonly kind: "too-long" }
   | { readonly kind: "read"; readonly read: Read }
   | { readonly kind: "forgotten" }
+  | WorkReply
   | DraftReply;
 
 const notes = new Map<string, Uint8Array>();
@@ -111,6 +115,11 @@ async function answer(request: Request, tell: Tell<Reply>): Promise<Reply | Comm
     case "draft-delete":
     case "draft-stop":
       return drafts.answer(request, (attempt) => tell({ kind: "progress", done: attempt, total: ATTEMPTS }));
+    case "work":
+      return {
+        kind: "worked",
+        proof: work(request.asked, request.h, (done, total) => tell({ kind: "progress", done, total })),
+      };
     default:
       return request satisfies never;
   }

@@ -123,6 +123,76 @@ test("a line that stays down is given up after six attempts", async (t) => {
   assert.deepEqual([outcome, requests.length], [{ kind: "line" }, 6]);
 });
 
+const asked = { span: 3, bits: 13, challenge: "cd".repeat(32) };
+const asks = { status: 503, responseText: JSON.stringify({ type: "/problems/work", ...asked }), retry_after: "10" };
+
+test("work that is asked for is done, and the same bytes go with it at once", async (t) => {
+  const requests = server(t, [asks, { status: 201 }]);
+  const told = [];
+  const works = [];
+  const pauses = [];
+  const outcome = await settled(
+    t,
+    submit(
+      "btp",
+      submission,
+      (...step) => told.push(step),
+      new AbortController().signal,
+      async (asked, h, progress) => {
+        works.push([asked, h]);
+        progress(8, 16);
+        return "3.13.proof";
+      },
+    ),
+    pauses,
+  );
+  assert.deepEqual([outcome, pauses], [{ kind: "held" }, []]);
+  assert.deepEqual(works, [[asked, submission.h]]);
+  assert.deepEqual(
+    told.filter(([step]) => step === "working"),
+    [
+      ["working", 0],
+      ["working", 0.5],
+    ],
+  );
+  assert.deepEqual(
+    requests.map(({ headers }) => headers["Hafan-Work"]),
+    [undefined, "3.13.proof"],
+  );
+  assert.ok(requests.every(({ body }) => body === submission.body));
+});
+
+test("work that cannot be done is waited out like any other busy server", async (t) => {
+  const requests = server(t, [asks, { status: 201 }]);
+  const told = [];
+  const pauses = [];
+  const none = async () => null;
+  const signal = new AbortController().signal;
+  const outcome = await settled(
+    t,
+    submit("btp", submission, (step) => told.push(step), signal, none),
+    pauses,
+  );
+  assert.deepEqual([outcome, pauses.length], [{ kind: "held" }, 10]);
+  assert.ok(told.includes("busy"));
+  assert.equal(requests[1].headers["Hafan-Work"], undefined);
+});
+
+test("a server that asks for work again and again is given up after six attempts", async (t) => {
+  const requests = server(t, [asks]);
+  const outcome = await settled(
+    t,
+    submit(
+      "btp",
+      submission,
+      () => {},
+      new AbortController().signal,
+      async () => "3.13.proof",
+    ),
+  );
+  assert.deepEqual([outcome, requests.length], [{ kind: "line" }, 6]);
+});
+
 for (const status of [400, 401, 404, 413, 415, 422]) {
   test(`${status} is final`, async (t) => {
     const requests = server(t, [{ status }]);

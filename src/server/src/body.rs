@@ -1,18 +1,15 @@
-//! What a request with a body says of it in its head, the room that it takes, and the body as it comes in: at most as long
-//! as declared, and not too slow. Trusts nothing.
+//! What a request with a body says of it in its head, and the body as it comes in: at most as long as declared, and not
+//! too slow. Trusts nothing.
 
 use axum::body::{Body, Bytes};
-use hafan_envelope::SUBMISSION_SIZE_BYTES_MAX;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::BodyExt as _;
-use tokio::sync::SemaphorePermit;
 use tokio::time::timeout_at;
 
 use crate::connection::Pace;
-use crate::limits::{BODY_GRACE, IN_MEMORY_SIZE_BYTES_MAX, SPILL_MEMORY_BYTES};
+use crate::limits::BODY_GRACE;
 use crate::problem::Problem;
-use crate::router::App;
 
 const OTHER_LENGTH: Problem = Problem::Malformed("the body is not as long as its Content-Length");
 
@@ -100,52 +97,6 @@ impl Pieces {
         }
         Ok(all)
     }
-}
-
-/// A body's share of what all may hold together; given back when it is dropped.
-pub(crate) struct Room<'a> {
-    _memory: SemaphorePermit<'a>,
-    _file: Option<SemaphorePermit<'a>>,
-}
-
-impl<'a> Room<'a> {
-    pub(crate) fn take(app: &'a App, size: u64) -> Result<Self, Problem> {
-        let spilled = size > IN_MEMORY_SIZE_BYTES_MAX;
-        let memory = if spilled { SPILL_MEMORY_BYTES } else { size };
-        let memory = u32::try_from(memory).map_err(|_| Problem::Busy)?;
-        let memory = app
-            .in_flight
-            .try_acquire_many(memory)
-            .map_err(|_| Problem::Busy)?;
-        let file = spilled.then(|| app.spilled.try_acquire()).transpose();
-        let file = file.map_err(|_| Problem::Busy)?;
-        if spilled {
-            check_disk(app)?;
-        }
-        Ok(Self {
-            _memory: memory,
-            _file: file,
-        })
-    }
-}
-
-/// Refuses one spilled submission more than the disk holds above its watermark, each counted at the largest size:
-/// the room that epochs are written in must not go to uploads that may never end.
-fn check_disk(app: &App) -> Result<(), Problem> {
-    let left = u64::try_from(app.spilled.available_permits()).unwrap_or(u64::MAX);
-    let taken = u64::from(app.limits.spilled_max).saturating_sub(left);
-    let wanted = taken
-        .saturating_mul(SUBMISSION_SIZE_BYTES_MAX)
-        .saturating_add(app.limits.free_bytes_min);
-    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
-    if free >= wanted {
-        return Ok(());
-    }
-    Err(if taken > 1 {
-        Problem::Busy
-    } else {
-        Problem::StoreFull
-    })
 }
 
 #[cfg(test)]

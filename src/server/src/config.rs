@@ -14,10 +14,14 @@ use hafan_directory::{Force, release, root_key_name};
 use hafan_tlog::Verifier;
 use serde::Deserialize;
 
+use crate::forwarded::Forwarded;
 use crate::store::StoreConfig;
 
 /// The size of each segment of the value log: docs/protocol.md section 6.
 const SEGMENT_SIZE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Half of it is a force's own: the largest submission that is held in memory has room there.
+const MEMORY_A_FORCE_BYTES_MIN: u32 = 1_310_720;
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +80,17 @@ pub struct Config {
     /// Who reads it learns how many epochs were published and whether the store is full: nothing of any report.
     #[serde(default)]
     pub admin_listen: Option<Listen>,
+
+    /// Where the gateway passes on what it sealed for people without JavaScript: a Unix socket or a loopback address.
+    /// Default: nowhere. Nobody else should reach it: a quarter of the room is kept for it, and it is asked for no work.
+    #[serde(default)]
+    pub gateway_listen: Option<Listen>,
+
+    /// What becomes of a request in which the proxy passes on who asks (`X-Forwarded-For` and its like): `refuse` or
+    /// `strip`. Default `refuse`, so that a proxy that is set wrong is found at its first request and not years later.
+    /// Who sets `strip` has addresses come as far as this process, whose memory they are in until the answer.
+    #[serde(default)]
+    pub forwarded: Forwarded,
 
     /// The log name, `<host>/hafan`: first part of the origin of every log. No default.
     /// Who changes it makes every checkpoint one of another log, which auditors and officers refuse.
@@ -153,10 +168,12 @@ pub struct Limits {
     /// Connections at once, 1 to 65,536; more wait in the kernel's queue. Default 4,096.
     pub connections_max: u32,
     /// Bytes of memory that submissions, pages of answers and drafts on their way in may hold together; more are told
-    /// to come back. Default 64 MiB, at least 4 MiB.
+    /// to come back. Half of it is shared out among the forces, so that a flood to one stops no other. Default 64 MiB, at
+    /// least 4 MiB and 1.25 MiB a force.
     pub in_flight_bytes_max: u32,
     /// Submissions over 1 MiB at once, each with a file of up to 33 MiB in the store's file system; fewer when the
-    /// disk has no room for all of them. Default 128.
+    /// disk has no room for all of them. Half of it is shared out among the forces: under two a force there is none for
+    /// each, and a flood of large ones to one force stops the large ones of all. Default 128.
     pub spilled_max: u32,
     /// Epochs that a force's waiting submissions may fill before more are told to come back. Default 576: two days
     /// of 300 s. Who raises it lets a flood hold up honest reports for longer, unseen by those who sent them.
@@ -323,10 +340,14 @@ impl Config {
         if !(1..=65_536).contains(&self.limits.connections_max) {
             return Err(wrong("limits.connections_max", "wanted 1 to 65536"));
         }
-        if self.limits.in_flight_bytes_max < 4 * 1024 * 1024 {
+        let forces = u32::try_from(self.forces.len()).unwrap_or(u32::MAX);
+        let memory_min = forces
+            .saturating_mul(MEMORY_A_FORCE_BYTES_MIN)
+            .max(4 * 1024 * 1024);
+        if self.limits.in_flight_bytes_max < memory_min {
             return Err(wrong(
                 "limits.in_flight_bytes_max",
-                "wanted at least 4194304 bytes",
+                format!("wanted at least {memory_min} bytes for {forces} forces"),
             ));
         }
         if self.limits.spilled_max == 0 {
@@ -396,6 +417,12 @@ impl Config {
         let keys = keys?;
         release::check_keys(&keys).map_err(|error| wrong("release_keys", error.to_string()))?;
         Ok(keys)
+    }
+
+    /// Every place that is listened on.
+    pub fn listens(&self) -> impl Iterator<Item = &Listen> {
+        let others = [&self.admin_listen, &self.gateway_listen];
+        std::iter::once(&self.listen).chain(others.into_iter().flatten())
     }
 
     /// What the store needs to know.

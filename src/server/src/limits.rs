@@ -50,6 +50,15 @@ pub const SPILL_MEMORY_BYTES: u64 = 128 * 1024;
 /// `Retry-After` of a shed request: a batch takes a second, an upload of the smallest class under ten.
 pub const RETRY_AFTER_S: u64 = 10;
 
+/// A challenge holds for this span and the one after: the hardest work takes a slow phone under half of a span.
+pub const WORK_SPAN: Duration = Duration::from_secs(120);
+
+/// How often one proof is good: a page tries six times.
+pub const WORK_PROOF_USES_MAX: u8 = 6;
+
+/// Proofs of a span that are counted; more are told to come back. Each cost its maker over 100,000 tries.
+pub const WORK_PROOFS_MAX: usize = 65_536;
+
 /// From SIGTERM to the end of the connections that are still open: what came in whole is made durable well within it.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
 

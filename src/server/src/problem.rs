@@ -11,6 +11,7 @@ use crate::limits::{
     BODY_GRACE, HEAD_FIELDS_MAX, HEAD_SIZE_BYTES_MAX, HEAD_TIME_MAX, PACE_BYTES_PER_S_MIN,
     RETRY_AFTER_S,
 };
+use crate::work::Asked;
 
 /// What went wrong with a request, as the table in docs/protocol.md section 4 has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Problem {
     Digest,
     /// Not HTTP as wanted; says what.
     Malformed(&'static str),
+    /// The proxy in front passes on who asks; says in which field.
+    AddressPassedOn(&'static str),
     /// Only a courier of the force may read this; says what is wrong with the signature.
     NotACourier(String),
     /// No force of that name here.
@@ -45,6 +48,8 @@ pub enum Problem {
     HeadTooLarge,
     /// Shed before anything was made durable.
     Busy,
+    /// Shed until some work is done; says what.
+    Work(Asked),
     /// The force's directory has no valid dates today.
     DirectoryExpired,
     /// A fault of ours.
@@ -62,7 +67,7 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Digest | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Digest | Self::Malformed(_) | Self::AddressPassedOn(_) => StatusCode::BAD_REQUEST,
             Self::NotACourier(_) => StatusCode::UNAUTHORIZED,
             Self::NoSuchForce | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -73,7 +78,7 @@ impl Problem {
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Envelope(_) | Self::ReplyPage(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Busy | Self::DirectoryExpired => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Work(_) | Self::DirectoryExpired => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::StoreFull | Self::DraftsFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -86,6 +91,7 @@ impl Problem {
         match self {
             Self::Digest => "digest",
             Self::Malformed(_) => "malformed-request",
+            Self::AddressPassedOn(_) => "address-passed-on",
             Self::NotACourier(_) => "not-a-courier",
             Self::NoSuchForce => "no-such-force",
             Self::NotFound => "not-found",
@@ -99,6 +105,7 @@ impl Problem {
             Self::ReplyPage(_) => "reply-page",
             Self::HeadTooLarge => "head-too-large",
             Self::Busy => "busy",
+            Self::Work(_) => "work",
             Self::DirectoryExpired => "directory-expired",
             Self::Internal => "internal",
             Self::HttpVersion => "http-version",
@@ -111,6 +118,7 @@ impl Problem {
         match self {
             Self::Digest => "The digest does not match",
             Self::Malformed(_) => "The request is malformed",
+            Self::AddressPassedOn(_) => "The proxy passes on who asks",
             Self::NotACourier(_) => "Only a courier of this force may do this",
             Self::NoSuchForce => "There is no such force here",
             Self::NotFound => "There is nothing at this address",
@@ -124,6 +132,7 @@ impl Problem {
             Self::ReplyPage(_) => "This is not a page of answers",
             Self::HeadTooLarge => "The request head is too large",
             Self::Busy => "The server is busy",
+            Self::Work(_) => "The server is busy and asks for some work first",
             Self::DirectoryExpired => "The force's keys are out of date",
             Self::Internal => "The server failed",
             Self::HttpVersion => "Only HTTP/1.1 is spoken here",
@@ -136,6 +145,9 @@ impl Problem {
         match self {
             Self::Digest => "the body's digest is not the one in the path; nothing was kept; make it again and send it again".to_owned(),
             Self::Malformed(what) => (*what).to_owned(),
+            Self::AddressPassedOn(field) => format!(
+                "wanted no field {field}: this service must not know who asks; set the proxy in front not to send it, as deploy/ has it; nothing was kept"
+            ),
             Self::NotACourier(what) | Self::Envelope(what) | Self::ReplyPage(what) => what.clone(),
             Self::NoSuchForce => "the server does not hold reports for a force of this name".to_owned(),
             Self::NotFound => "nothing is published at this address".to_owned(),
@@ -152,6 +164,7 @@ impl Problem {
                 format!("wanted a head of at most {HEAD_SIZE_BYTES_MAX} bytes and {HEAD_FIELDS_MAX} fields")
             }
             Self::MediaType(wanted) => format!("wanted Content-Type: {wanted} and no Content-Encoding"),
+            Self::Work(_) => "nothing was kept; do the work that is asked for here and send it again with it, or send it again later without".to_owned(),
             Self::Busy => "nothing was kept; send it again after the seconds in Retry-After".to_owned(),
             Self::DirectoryExpired => "the force has not issued keys for today; nothing can be sealed to it until it does".to_owned(),
             Self::Internal => "nothing is known to be kept; send it again: a submission is never doubled".to_owned(),
@@ -161,16 +174,21 @@ impl Problem {
         }
     }
 
-    /// The problem as JSON: `type`, `title`, `status` and `detail`.
+    /// The problem as JSON: `type`, `title`, `status` and `detail`, and with work what is asked for.
     #[must_use]
     pub fn encode(&self) -> String {
-        serde_json::json!({
+        let mut problem = serde_json::json!({
             "type": format!("/problems/{}", self.word()),
             "title": self.title(),
             "status": self.status().as_u16(),
             "detail": self.detail(),
-        })
-        .to_string()
+        });
+        if let (Self::Work(asked), Some(members)) = (self, problem.as_object_mut()) {
+            members.insert("span".to_owned(), asked.span.into());
+            members.insert("bits".to_owned(), asked.bits.into());
+            members.insert("challenge".to_owned(), hex::encode(asked.challenge).into());
+        }
+        problem.to_string()
     }
 }
 
@@ -186,7 +204,7 @@ impl IntoResponse for Problem {
         if let Self::Method(allow) = &self {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if matches!(self, Self::Busy | Self::DirectoryExpired) {
+        if matches!(self, Self::Busy | Self::Work(_) | Self::DirectoryExpired) {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         response

@@ -10,13 +10,14 @@ use axum::response::Response;
 use hafan_envelope::reply::{PAGE_SIZE_BYTES, Page};
 use http::StatusCode;
 
-use crate::body::{Pieces, Room, declared_size};
+use crate::body::{Pieces, declared_size};
 use crate::courier::authorised;
 use crate::headers::bytes_answer;
 use crate::limits::PAGES_WAITING_MAX;
 use crate::problem::Problem;
 use crate::read::{BYTES, issued, parse_digest, parse_number, parse_year};
 use crate::router::App;
+use crate::shares::{Claim, Door};
 use crate::store::Accepted;
 use crate::submit::problem_of_submit;
 
@@ -36,7 +37,7 @@ pub(crate) async fn put(
     if app.store.pages_waiting(&force) >= PAGES_WAITING_MAX {
         return Err(Problem::Busy);
     }
-    let _room = Room::take(&app, size)?;
+    let _room = app.room(Claim::Force(&force, Door::Page), size)?;
     let bytes = Pieces::of(request.into_body(), size).all().await?;
     let page = Page::parse(&bytes).map_err(|error| Problem::ReplyPage(error.to_string()))?;
     if page.digest() != h {

@@ -4,25 +4,27 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
+use axum::{Extension, Router};
 use bytes::Bytes;
 use http::header::{HeaderName, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
-use tokio::sync::Semaphore;
 
 use crate::collected::Collected;
 use crate::config::Limits;
 use crate::directories::Directories;
 use crate::drafts::Drafts;
+use crate::forwarded::{self, Forwarded};
 use crate::problem::Problem;
+use crate::shares::{Claim, Door, Room, Shares};
 use crate::site::Site;
 use crate::store::{OperatorLog, Store};
+use crate::work::Work;
 use crate::{courier, drafts, metrics, openapi, read, replies, submit};
 
 const READ_ONLY: &str = "GET, HEAD";
@@ -58,21 +60,29 @@ pub struct App {
     pub epoch_s: u32,
     /// What the machine can carry.
     pub limits: Limits,
-    /// Bytes of memory for submissions that come in, shared by all.
-    pub in_flight: Semaphore,
-    /// Spilled submissions at once.
-    pub spilled: Semaphore,
+    /// The room for what comes in.
+    pub shares: Shares,
+    /// What pages are asked for under load.
+    pub work: Work,
+    /// What becomes of requests that say who asks.
+    pub forwarded: Forwarded,
 }
 
 impl App {
-    /// The semaphores for the configured limits: memory in bytes, spilled submissions.
-    #[must_use]
-    pub fn semaphores(limits: &Limits) -> (Semaphore, Semaphore) {
-        let permits = |count: u32| Semaphore::new(usize::try_from(count).unwrap_or(usize::MAX));
-        (
-            permits(limits.in_flight_bytes_max),
-            permits(limits.spilled_max),
-        )
+    /// How many submissions of a force may wait for an epoch. Where there is a gateway, the last quarter is for it alone.
+    pub(crate) fn backlog_max(&self, door: Door) -> u64 {
+        let all = u64::from(self.leaves_per_epoch) * u64::from(self.limits.backlog_epochs_max);
+        match door {
+            Door::Page if self.shares.has_gateway() => all - all / 4,
+            Door::Page | Door::Gateway => all,
+        }
+    }
+
+    /// Room for a body of this size, before any of it is read.
+    pub(crate) fn room(&self, claim: Claim<'_>, size: u64) -> Result<Room<'_>, Problem> {
+        self.shares.take(claim, size, || {
+            self.store.free_bytes().map_err(|_| Problem::Internal)
+        })
     }
 }
 
@@ -147,6 +157,28 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/manifest.json", get(manifest).fallback(not_get))
         .fallback(page)
         .layer(from_fn(check))
+        .layer(from_fn_with_state(Arc::clone(&app), forwarded::guard))
+        .layer(Extension(Door::Page))
+        .with_state(app)
+}
+
+/// The gateway's side, on a listener of its own: what it passes on, and the keys that it seals to.
+pub fn gateway(app: Arc<App>) -> Router {
+    Router::new()
+        .route(
+            "/v1/forces/{force}/drops/{h}",
+            put(submit::submit).fallback(not_put),
+        )
+        .route(
+            "/v1/forces/{force}/directory",
+            get(read::directory).fallback(not_get),
+        )
+        .route("/healthz", get(metrics::healthz).fallback(not_get))
+        .route("/readyz", get(metrics::readyz).fallback(not_get))
+        .fallback(async || Problem::NotFound)
+        .layer(from_fn(check))
+        .layer(from_fn_with_state(Arc::clone(&app), forwarded::guard))
+        .layer(Extension(Door::Gateway))
         .with_state(app)
 }
 

@@ -3,6 +3,7 @@
 //! `serve` never makes what is missing and never goes on after a doubt: every refusal names what was found and wanted.
 
 use std::io::{self, Write as _};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::accept::{self, ListenError, Listener};
 use crate::clock;
 use crate::collected::Collected;
 use crate::config::{Config, ConfigError, Listen};
+use crate::confine::{self, ConfineError, Kept};
 use crate::directories::{Directories, DirectoryError};
 use crate::drafts::{self, Drafts, DraftsError};
 use crate::handed::Handed;
@@ -30,6 +32,7 @@ use crate::process::{ProcessError, raise_descriptors};
 use crate::release::{self, IssuedReleaseError};
 use crate::router::{self, App};
 use crate::sequencer;
+use crate::shares::Shares;
 use crate::signals::Signals;
 use crate::site::{Site, SiteError};
 use crate::store::{
@@ -37,6 +40,7 @@ use crate::store::{
     Store,
 };
 use crate::telemetry::{Event, log};
+use crate::work::Work;
 
 /// Exit code: usage or configuration.
 const USAGE: u8 = 2;
@@ -83,6 +87,9 @@ pub enum StartError {
     /// The process.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The process is not confined.
+    #[error(transparent)]
+    Confine(#[from] ConfineError),
     /// The store cannot be made.
     #[error("cannot make the store")]
     Create(#[from] CreateError),
@@ -184,6 +191,7 @@ impl StartError {
             | Self::Operator(_)
             | Self::Drafts(DraftsError::NotEmpty { .. } | DraftsError::Stray { .. })
             | Self::Headers(_)
+            | Self::Confine(_)
             | Self::Create(
                 CreateError::NotEmpty { .. }
                 | CreateError::Pinned { .. }
@@ -420,6 +428,11 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
     check_unnamed_files(&ready.config.store_dir)?;
+    // Asked before the process is kept to its folders: the answer lies in others.
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if confine::to_folders(&ready.config)? == Kept::NotWholly {
+        log(&Event::FoldersOpen);
+    }
     let store = Store::open(&ready.config.store(forces), &ready.signer.verifier(), &tell)?;
     log(&Event::StoreOpened);
     // Behind the store's lock: what another server is just writing is not taken for what an interrupted one left.
@@ -432,6 +445,7 @@ pub fn serve(config_path: &Path) -> Result<(), StartError> {
         }
     };
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?
@@ -483,8 +497,16 @@ async fn run(
         Some(listen) => Some((listen, Listener::open(listen, &mut handed).await?)),
         None => None,
     };
+    let gateway = match &config.gateway_listen {
+        Some(listen) => Some((listen, Listener::open(listen, &mut handed).await?)),
+        None => None,
+    };
     handed.finish()?;
-    let (in_flight, spilled) = App::semaphores(&config.limits);
+    let shares = Shares::new(
+        &config.limits,
+        directories.forces().cloned(),
+        gateway.is_some(),
+    );
     let app = Arc::new(App {
         store: Arc::new(store),
         drafts: Arc::new(drafts),
@@ -498,8 +520,9 @@ async fn run(
         leaves_per_epoch: config.leaves_per_epoch,
         epoch_s: config.epoch_s,
         limits: config.limits,
-        in_flight,
-        spilled,
+        shares,
+        work: Work::new(),
+        forwarded: config.forwarded,
     });
     let (stop, stopped) = watch::channel(false);
     let epoch = Duration::from_secs(config.epoch_s.into());
@@ -517,6 +540,7 @@ async fn run(
         clock::today,
         stopped.clone(),
     ));
+    confine::to_answering()?;
     announce("listening on", &config.listen, &listener)?;
     let headers = Arc::new(headers);
     let connections_max = config.limits.connections_max;
@@ -533,6 +557,10 @@ async fn run(
     if let Some((listen, listener)) = admin {
         announce("admin listening on", listen, &listener)?;
         serving.push(serve(listener, router::admin(Arc::clone(&app))));
+    }
+    if let Some((listen, listener)) = gateway {
+        announce("gateway listening on", listen, &listener)?;
+        serving.push(serve(listener, router::gateway(Arc::clone(&app))));
     }
     log(&Event::Ready {
         forces: app.directories.forces().count(),

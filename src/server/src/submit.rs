@@ -9,7 +9,7 @@ use std::io::{self, Seek as _};
 use std::sync::Arc;
 
 use axum::body::{Body as RequestBody, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use hafan_directory::Force;
 use hafan_envelope::submission::{Digest, DigestHasher};
 use hafan_envelope::{
@@ -19,11 +19,13 @@ use hafan_envelope::{
 use http::{HeaderMap, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::body::{Pieces, Room, declared_size};
+use crate::body::{Pieces, declared_size};
+use crate::clock;
 use crate::limits::{IN_MEMORY_SIZE_BYTES_MAX, SPILL_MEMORY_BYTES};
 use crate::problem::Problem;
 use crate::read::parse_digest;
 use crate::router::App;
+use crate::shares::{Claim, Door, Percent};
 use crate::store::{Accepted, Body, Store, SubmitError};
 
 /// The media type of a submission.
@@ -35,6 +37,7 @@ const START_SIZE_BYTES: usize = PREFIX_SIZE_BYTES + HEADER_SIZE_BYTES;
 /// Takes a submission: 201 when it is durable now, 200 when it was before.
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
+    Extension(door): Extension<Door>,
     Path((force, h)): Path<(String, String)>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
@@ -48,21 +51,42 @@ pub(crate) async fn submit(
     if app.store.health().full && !holds(&app, &force, h).await? {
         return Err(Problem::StoreFull);
     }
-    // Each epoch takes so many: past this, what is acknowledged would wait for days before a courier sees it.
-    let waiting_max = u64::from(app.leaves_per_epoch) * u64::from(app.limits.backlog_epochs_max);
-    if app.store.backlog(&force) >= waiting_max {
-        return Err(Problem::Busy);
+    admit(&app, &force, door, size)?;
+    if door == Door::Page {
+        let load = load_of(&app, &force)?;
+        app.work.admit(&force, &h, request.headers(), load)?;
     }
-    let _room = Room::take(&app, size)?;
+    let _room = app.room(Claim::Force(&force, door), size)?;
     let (body, found) = take_in(request.into_body(), size, &app.store).await?;
     if found != h {
         return Err(Problem::Digest);
     }
     match app.store.submit(&force, h, body).await {
-        Ok(Accepted::Created) => Ok(StatusCode::CREATED),
+        Ok(Accepted::Created) => {
+            app.shares.count(&force, size, clock::today());
+            Ok(StatusCode::CREATED)
+        }
         Ok(Accepted::Already) => Ok(StatusCode::OK),
         Err(error) => Err(problem_of_submit(&error, SUBMISSION_SIZE_BYTES_MAX)),
     }
+}
+
+/// Sheds what could be taken but would stand in the way: of the couriers, or of the other forces' reports.
+fn admit(app: &App, force: &Force, door: Door, size: u64) -> Result<(), Problem> {
+    // Each epoch takes so many: past this, what is acknowledged would wait for days before a courier sees it.
+    if app.store.backlog(force) >= app.backlog_max(door) {
+        return Err(Problem::Busy);
+    }
+    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
+    app.shares.check_day(force, size, free, clock::today())
+}
+
+/// How much is used of what a force's reports from the pages may use: room to come in, epochs to wait for, or disk.
+fn load_of(app: &App, force: &Force) -> Result<Percent, Problem> {
+    let waiting = app.store.backlog(force).saturating_mul(100) / app.backlog_max(Door::Page).max(1);
+    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
+    let day = app.shares.used_of_day(force, free, clock::today());
+    Ok(app.shares.used(force).max(waiting).max(day))
 }
 
 /// Whether a submission is durable already.

@@ -44,6 +44,13 @@ pub enum Event<'a> {
         /// How many forces are served.
         forces: usize,
     },
+    /// A request said who asks, and was refused; written once a process.
+    AddressesPassedOn {
+        /// The field that said it, of [`crate::forwarded::FIELDS`]; never its value.
+        field: &'static str,
+    },
+    /// At the start: the system does not keep the process to its folders, or not wholly.
+    FoldersOpen,
     /// At the start: a directory does not hold today, and its force is the only one that is not served.
     DirectoryLapsed {
         /// Whose and why; directories are public.
@@ -133,6 +140,14 @@ impl fmt::Display for Event<'_> {
                 "the last stop was a crash: the epoch of {force} in {year} that was durable then is published now"
             ),
             Self::Ready { forces } => write!(f, "ready for {forces} forces"),
+            Self::AddressesPassedOn { field } => write!(
+                f,
+                "requests with {field} are refused: the proxy in front passes on who asks; set it as deploy/ has it, or, \
+                 when it cannot be, set forwarded = \"strip\" (said once)"
+            ),
+            Self::FoldersOpen => f.write_str(
+                "this system has no Landlock, or an old one: the process is not wholly kept to its folders; use Linux 6.12 or newer",
+            ),
             Self::DirectoryLapsed { why } => chain(f, *why),
             Self::Published { leaves } => write!(
                 f,

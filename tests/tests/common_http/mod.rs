@@ -48,6 +48,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// When the configuration has `admin_listen`.
     pub(crate) admin: Option<SocketAddr>,
+    /// When the configuration has `gateway_listen`.
+    pub(crate) gateway: Option<SocketAddr>,
     pub(crate) process: Child,
     pub(crate) laid: Laid,
 }
@@ -213,9 +215,13 @@ impl Laid {
         let admin = config
             .contains("admin_listen")
             .then(|| address("admin listening on "));
+        let gateway = config
+            .contains("gateway_listen")
+            .then(|| address("gateway listening on "));
         Server {
             address: listening,
             admin,
+            gateway,
             process,
             laid: self,
         }

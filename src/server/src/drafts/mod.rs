@@ -21,12 +21,13 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use self::folder::{Drafts, DraftsError, make};
 
 use self::folder::{SaveError, Saved};
-use crate::body::{Pieces, Room, declared_size};
+use crate::body::{Pieces, declared_size};
 use crate::clock;
 use crate::headers::bytes_answer;
 use crate::problem::Problem;
 use crate::read::parse_digest;
 use crate::router::App;
+use crate::shares::Claim;
 use crate::telemetry::{Event, log};
 
 /// The media type of a draft, and of the key that deletes one.
@@ -49,7 +50,7 @@ pub(crate) async fn put(
     let id = parse_digest(&id)?;
     let size_max = KEY_SIZE_BYTES + ENVELOPE_SIZE_BYTES_MIN;
     let size = declared_size(request.headers(), MEDIA_TYPE, size_max)?;
-    let _room = Room::take(&app, size)?;
+    let _room = app.room(Claim::Draft, size)?;
     let mut body = Pieces::of(request.into_body(), size).all().await?;
     check_key(&id, &body)?;
     let draft = body.split_off(body.len().min(32));
