@@ -36,7 +36,8 @@ pub const FIREFOX: &[Tool] = &[tool("firefox-esr", "firefox-esr")];
 pub const AGE: &[Tool] = &[tool("age", "age")];
 /// What the fuzz targets need besides: libFuzzer is C++ and compiled with them.
 pub const FUZZ: &[Tool] = &[tool("c++", "g++")];
-/// What the whole test suite needs besides: tracing, symbol lists, Go's log verifier, loop-mounted disks.
+/// What the whole test suite needs besides: tracing, symbol lists, Go's log verifier, loop-mounted disks, what
+/// `deploy/` has configurations for.
 pub const TESTS: &[Tool] = &[
     tool("strace", "strace"),
     tool("nm", "binutils"),
@@ -51,6 +52,11 @@ pub const TESTS: &[Tool] = &[
     tool("mount", "mount"),
     tool("unshare", "util-linux"),
     tool("git", "git"),
+    tool("nginx", "nginx-light"),
+    tool("caddy", "caddy"),
+    tool("tor", "tor"),
+    tool("openssl", "openssl"),
+    tool("systemd-analyze", "systemd"),
 ];
 
 /// Installs what is missing.

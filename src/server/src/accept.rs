@@ -3,7 +3,7 @@
 //! A connection's task ends alone, whatever happens in it. The peer's address is dropped where it comes in.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -115,6 +115,22 @@ impl Listener {
                 Ok(Self::Unix(listener))
             }
         }
+    }
+
+    /// Says on stdout where it listens: the one thing that a port of 0 leaves open.
+    ///
+    /// # Errors
+    /// Nobody takes what is written to stdout.
+    pub fn announce(&self, what: &str, listen: &Listen) -> io::Result<()> {
+        let place = match (listen, self.port()) {
+            (Listen::Tcp(address), Some(port)) => {
+                format!("{}", std::net::SocketAddr::new(address.ip(), port))
+            }
+            (Listen::Tcp(_) | Listen::Unix(_), _) => listen.to_string(),
+        };
+        let mut stdout = io::stdout();
+        writeln!(stdout, "{what} {place}")?;
+        stdout.flush()
     }
 
     /// The TCP port, which the operating system chose if the configuration says 0.

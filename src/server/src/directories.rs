@@ -17,6 +17,7 @@ use jiff::civil::Date;
 
 use crate::config::Roots;
 use crate::store::{OperatorError, OperatorLog, Publication};
+use crate::telemetry::{Event, log};
 
 /// Why a directory cannot be handed out.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +149,24 @@ impl Directories {
             .values()
             .filter_map(|issued| issued.check_date(today).err())
             .collect()
+    }
+
+    /// Writes down those that do not hold on `today`. Their forces' couriers and reporters hear of it when they ask; the
+    /// other forces are served all the same, so that one that forgot does not close the door of all.
+    ///
+    /// # Errors
+    /// The last of them, when it is every one.
+    pub fn tell_lapsed(&self, today: Date) -> Result<(), DirectoryError> {
+        let mut lapsed = self.lapsed(today);
+        if lapsed.len() == self.forces().count()
+            && let Some(last) = lapsed.pop()
+        {
+            return Err(last);
+        }
+        for why in &lapsed {
+            log(&Event::DirectoryLapsed { why });
+        }
+        Ok(())
     }
 
     /// All of them, for the operator's log: what is given out is in it before.

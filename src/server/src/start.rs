@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::accept::{self, ListenError, Listener};
 use crate::clock;
 use crate::collected::Collected;
-use crate::config::{Config, ConfigError, Listen};
+use crate::config::{Config, ConfigError};
 use crate::confine::{self, ConfineError, Kept};
 use crate::directories::{Directories, DirectoryError};
 use crate::drafts::{self, Drafts, DraftsError};
@@ -402,21 +402,6 @@ pub fn check_config(config_path: &Path) -> Result<(), StartError> {
     }
 }
 
-/// Tells of the directories that do not hold today. Their forces' couriers and reporters hear of it when they ask; the
-/// other forces are served all the same, so that one that forgot does not close the door of all.
-fn check_directories(directories: &Directories) -> Result<(), StartError> {
-    let mut lapsed = directories.lapsed(clock::today());
-    if lapsed.len() == directories.forces().count()
-        && let Some(last) = lapsed.pop()
-    {
-        return Err(last.into());
-    }
-    for why in &lapsed {
-        log(&Event::DirectoryLapsed { why });
-    }
-    Ok(())
-}
-
 /// Runs the server until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -424,7 +409,7 @@ fn check_directories(directories: &Directories) -> Result<(), StartError> {
 pub fn serve(config_path: &Path) -> Result<(), StartError> {
     log(&Event::Starting);
     let ready = read_all(config_path)?;
-    check_directories(&ready.directories)?;
+    ready.directories.tell_lapsed(clock::today())?;
     raise_descriptors(ready.config.limits.connections_max)?;
     let forces = ready.directories.forces().cloned().collect();
     check_unnamed_files(&ready.config.store_dir)?;
@@ -541,7 +526,9 @@ async fn run(
         stopped.clone(),
     ));
     confine::to_answering()?;
-    announce("listening on", &config.listen, &listener)?;
+    listener
+        .announce("listening on", &config.listen)
+        .map_err(StartError::Runtime)?;
     let headers = Arc::new(headers);
     let connections_max = config.limits.connections_max;
     let serve = |listener, router| {
@@ -555,11 +542,15 @@ async fn run(
     };
     let mut serving = vec![serve(listener, router::public(Arc::clone(&app)))];
     if let Some((listen, listener)) = admin {
-        announce("admin listening on", listen, &listener)?;
+        listener
+            .announce("admin listening on", listen)
+            .map_err(StartError::Runtime)?;
         serving.push(serve(listener, router::admin(Arc::clone(&app))));
     }
     if let Some((listen, listener)) = gateway {
-        announce("gateway listening on", listen, &listener)?;
+        listener
+            .announce("gateway listening on", listen)
+            .map_err(StartError::Runtime)?;
         serving.push(serve(listener, router::gateway(Arc::clone(&app))));
     }
     log(&Event::Ready {
@@ -608,20 +599,6 @@ async fn drain(serving: Vec<JoinHandle<()>>) {
     };
     // What is cut off had no answer, so its sender sends it again.
     let _in_time = tokio::time::timeout(DRAIN_TIME_MAX, all).await;
-}
-
-/// Says on stdout where the server listens: the one thing that a port of 0 leaves open.
-fn announce(what: &str, listen: &Listen, listener: &Listener) -> Result<(), StartError> {
-    let place = match (listen, listener.port()) {
-        (Listen::Tcp(address), Some(port)) => {
-            format!("{}", std::net::SocketAddr::new(address.ip(), port))
-        }
-        (Listen::Tcp(_) | Listen::Unix(_), _) => listen.to_string(),
-    };
-    let mut stdout = io::stdout();
-    writeln!(stdout, "{what} {place}")
-        .and_then(|()| stdout.flush())
-        .map_err(StartError::Runtime)
 }
 
 #[cfg(test)]
