@@ -140,9 +140,10 @@ export async function serve(siteDir, state) {
         );
         const isRight =
           h.toString("hex") === asked[3] && request.headers["content-type"] === "application/vnd.hafan.submission";
-        const status = isRight ? (state.drop?.(asked[1], body) ?? 201) : 400;
+        const own = isRight ? (state.drop?.(asked[1], body, request.headers) ?? 201) : 400;
+        const [status, text] = [own].flat();
         if (status === "cut") request.socket.destroy();
-        else response.writeHead(status).end();
+        else response.writeHead(status).end(text);
       });
     } else if (path.startsWith("/log/")) {
       const bytes = state.log?.(path);

@@ -104,6 +104,37 @@ for (const [lang, said] of [
   });
 }
 
+for (const [lang, said] of [
+  ["en", /asks your device to do some sums.*nobody anything about you/s],
+  ["cy", /gofyn i'ch dyfais wneud ychydig o symiau.*dim amdanoch chi wrth neb/s],
+]) {
+  test(`${lang}: a server under load is worked for, which the page says, and the very same submission goes with it`, async () => {
+    const asked = { span: 3, bits: 16, challenge: "5a".repeat(32) };
+    const problem = JSON.stringify({ type: "/problems/work", title: "The server is busy", status: 503, ...asked });
+    const seen = [];
+    const proofs = [];
+    state.drop = (body, headers) => {
+      seen.push(body.toString("hex"));
+      proofs.push(headers["hafan-work"]);
+      return proofs.at(-1) === undefined ? [503, problem] : 201;
+    };
+    const page = await ready(lang);
+    await press(page, "send");
+    await page.locator("#progress", { hasText: said }).waitFor();
+    if (process.env.HAFAN_SCREENSHOTS !== undefined) {
+      for (const width of [320, 1280]) {
+        await page.setViewportSize({ width, height: 720 });
+        await page.screenshot({ path: `${process.env.HAFAN_SCREENSHOTS}/work-${lang}-${width}.png` });
+      }
+    }
+    await page.getByTestId("sent").waitFor();
+    state.drop = undefined;
+    assert.deepEqual([seen.length, new Set(seen).size, proofs[0]], [2, 1, undefined]);
+    assert.match(proofs[1], /^3\.16\.[A-Za-z0-9_-]{86}$/);
+    await page.context().close();
+  });
+}
+
 const blockedWords = {
   expired: [/out of date/, /wedi dyddio/],
   forged: [/did not sign/, /nad yw'r heddlu wedi'i llofnodi/],

@@ -41,8 +41,8 @@ export async function openStage() {
     draft: (...request) => state.draft?.(...request),
     directory: (id) => state.directory(id),
     log: (address) => state.log.get(address),
-    drop: (id, body) => {
-      const status = state.drop?.(body) ?? 201;
+    drop: (id, body, headers) => {
+      const status = state.drop?.(body, headers) ?? 201;
       if (status === 201) state.drops.push([id, body]);
       return status;
     },

@@ -16,10 +16,11 @@ use crate::reports::Prepared;
 /// When the answer asks for no work.
 pub fn solve(asked: &Answer, h: &str) -> Result<String> {
     let problem = asked.json()?;
-    ensure!(problem["type"] == "/problems/work", "{problem}");
-    let number = |name: &str| problem[name].as_u64().context("no number");
+    let member = |name: &str| problem.get(name).context("a member is missing");
+    ensure!(member("type")? == "/problems/work", "{problem}");
+    let number = |name: &str| member(name)?.as_u64().context("no number");
     let (span, bits) = (number("span")?, u32::try_from(number("bits")?)?);
-    let challenge = hex::decode(problem["challenge"].as_str().context("no challenge")?)?;
+    let challenge = hex::decode(member("challenge")?.as_str().context("no challenge")?)?;
     let start = [b"hafan/work/v1\0".as_slice(), &challenge, &hex::decode(h)?].concat();
     let seed = Sha256::digest(start);
     let mut nonces = Vec::new();
@@ -50,7 +51,12 @@ pub fn solve(asked: &Answer, h: &str) -> Result<String> {
 pub fn put_working(server: SocketAddr, force: &str, report: &Prepared) -> Result<Answer> {
     let h = report.h.to_string();
     let answer = crate::put(server, force, &h, &report.submission)?;
-    if answer.status != 503 || answer.json()?["type"] != "/problems/work" {
+    if answer.status != 503
+        || answer
+            .json()?
+            .get("type")
+            .is_none_or(|kind| kind != "/problems/work")
+    {
         return Ok(answer);
     }
     let proof = solve(&answer, &h)?;

@@ -1,11 +1,6 @@
 //! A request in which a proxy passes on who asks is refused on every route, before its body, and told once to the operator;
 //! `forwarded = "strip"` takes the field off instead. The value goes nowhere.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what sets a case up may fail loudly, as tests may"
-)]
-
 #[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
 
