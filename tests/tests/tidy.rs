@@ -195,7 +195,7 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The tests that read a folder of vectors whole, by folder, and what a file of it is called.
-const READERS: [(&str, &str, &str); 8] = [
+const READERS: [(&str, &str, &str); 9] = [
     ("directory", "src/directory/tests/vectors.rs", "txt"),
     ("log", "src/tlog/tests/vectors.rs", "txt"),
     (
