@@ -98,6 +98,10 @@ const courier = /"couriers":\["([^+"]+)/.exec(directory.toString())[1];
 const input = `("@method" "@path" "@query");created=1798000000;keyid="${courier}";alg="ed25519";tag="hafan-courier"`;
 seed("request_signature", "courier", `hafan=${input}\nhafan=:${Buffer.alloc(64, 7).toString("base64")}:`);
 
+for (const name of readdirSync(join(vectors, "work"))) {
+  seed("work_proof", name, JSON.parse(readFileSync(join(vectors, "work", name), "utf8")).proof);
+}
+
 const paths = ["tile/0/000", "tile/entries/x001/x234/067", "tile/1/x001/234.p/12", "tile/63/999.p/255"];
 for (const [number, path] of paths.entries()) seed("tile_path", `path-${number}`, path);
 

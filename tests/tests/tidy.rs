@@ -237,7 +237,7 @@ fn every_vector_is_read_by_a_test() {
 }
 
 /// The parsers of what strangers send, and the fuzz target that calls each.
-const PARSERS: [(&str, &str); 38] = [
+const PARSERS: [(&str, &str); 39] = [
     ("form_body", "form::read("),
     ("submission", "Submission::parse("),
     ("submission", "check_header"),
@@ -255,6 +255,7 @@ const PARSERS: [(&str, &str); 38] = [
     ("tile_path", "parse::<hafan_tlog::TilePath>"),
     ("bundle", "BundleReader::open("),
     ("request_signature", "verify("),
+    ("work_proof", "Proof::parse("),
     ("contact_paper", "Paper::parse("),
     ("message", "Message::parse("),
     ("reply_page", "Page::parse("),

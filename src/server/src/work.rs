@@ -4,6 +4,7 @@
 //! kept for it but how often a proof was used, while it can be used. Asked for by load alone, and never at rest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -211,7 +212,7 @@ fn bits_of(level: u8) -> Option<u8> {
 }
 
 /// Work as it is sent: `span.bits.nonces`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Proof {
     span: u32,
     bits: u8,
@@ -231,7 +232,9 @@ impl Proof {
         let bytes = BASE64URL.decode(nonces).ok()?;
         let (chunks, rest) = bytes.as_chunks::<4>();
         let nonces = chunks.try_into().ok().filter(|_| rest.is_empty())?;
-        Some(Self { span, bits, nonces })
+        let read = Self { span, bits, nonces };
+        // One way to write each, so that no sign or zero in front tells one sender from another.
+        (read.to_string() == text).then_some(read)
     }
 
     /// Whether each part of the work was done for this challenge and submission.
@@ -256,10 +259,18 @@ impl Proof {
     }
 }
 
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nonces = BASE64URL.encode(self.nonces.as_flattened());
+        write!(f, "{}.{}.{nonces}", self.span, self.bits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     const H: Digest = Digest([3; 32]);
 
@@ -396,6 +407,10 @@ mod tests {
             format!("0.13.{}", BASE64URL.encode([0; 60])),
             format!("0.13.{}", BASE64URL.encode([0; 65])),
             format!("0.13.{nonces}="),
+            format!("+0.13.{nonces}"),
+            format!("00.13.{nonces}"),
+            format!("0.+13.{nonces}"),
+            format!("0.013.{nonces}"),
         ] {
             let found = work.admit_at(0, &force("btp"), &H, &sent(Some(&text)), 55);
             assert!(
@@ -405,5 +420,20 @@ mod tests {
         }
         let zeros = sent(Some(&format!("0.13.{nonces}")));
         asked(work.admit_at(0, &force("btp"), &H, &zeros, 55));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(span: u32, bits in BITS_MIN..=BITS_MAX, nonces: [[u8; 4]; PARTS]) {
+            let proof = Proof { span, bits, nonces };
+            prop_assert_eq!(Proof::parse(&proof.to_string()), Some(proof));
+        }
+
+        #[test]
+        fn what_is_read_is_written_so(text in "[+0-9]{0,11}\\.[+0-9]{1,3}\\.[A-Za-z0-9_=-]{85,87}") {
+            if let Some(proof) = Proof::parse(&text) {
+                prop_assert_eq!(proof.to_string(), text);
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod filter;
 
+use std::io;
 use std::path::Path;
 
 use landlock::{
@@ -26,13 +27,13 @@ const ABI_WANTED: ABI = ABI::V6;
 pub enum ConfineError {
     /// Capabilities stay.
     #[error("cannot give up capabilities")]
-    Capabilities(#[source] std::io::Error),
+    Capabilities(#[source] io::Error),
     /// The system has Landlock and refuses.
     #[error("the system did not keep the server to its folders")]
     Folders(#[from] RulesetError),
     /// A folder that it is to be kept to cannot be opened.
-    #[error("cannot open a folder of the configuration")]
-    Path(#[from] PathFdError),
+    #[error("cannot keep the server to the folders of the configuration: {0}")]
+    Path(PathFdError),
     /// The system takes no filter.
     #[error("the system did not take system calls from the server: run it on Linux with seccomp")]
     Calls(#[from] FilterError),
@@ -63,13 +64,23 @@ pub fn to_folders(config: &Config) -> Result<Kept, ConfineError> {
         .handle_access(AccessNet::from_all(ABI_WANTED))?
         .scope(Scope::from_all(ABI_WANTED))?
         .create()?;
-    for dir in [&config.store_dir, &config.pinned_dir, &config.drafts_dir] {
-        rules = rules.add_rule(PathBeneath::new(PathFd::new(dir)?, all))?;
+    for (dir, access) in [
+        (&config.store_dir, all),
+        (&config.pinned_dir, all),
+        (&config.drafts_dir, all),
+        (&config.directories_dir, read),
+    ] {
+        rules = match PathFd::new(dir) {
+            Ok(dir) => rules.add_rule(PathBeneath::new(dir, access))?,
+            // Who needs it says so next, and in which way it is wanted.
+            Err(PathFdError::OpenCall { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                rules
+            }
+            Err(error) => return Err(ConfineError::Path(error)),
+        };
     }
-    rules = rules.add_rule(PathBeneath::new(
-        PathFd::new(&config.directories_dir)?,
-        read,
-    ))?;
     for listen in config.listens() {
         rules = may_listen(rules, listen)?;
     }
@@ -104,7 +115,8 @@ fn may_listen(rules: RulesetCreated, listen: &Listen) -> Result<RulesetCreated, 
                 Some(_) | None => Path::new("."),
             };
             let make: BitFlags<AccessFs> = AccessFs::MakeSock | AccessFs::RemoveFile;
-            Ok(rules.add_rule(PathBeneath::new(PathFd::new(dir)?, make))?)
+            let dir = PathFd::new(dir).map_err(ConfineError::Path)?;
+            Ok(rules.add_rule(PathBeneath::new(dir, make))?)
         }
     }
 }

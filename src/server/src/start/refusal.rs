@@ -156,6 +156,7 @@ impl StartError {
                 | CreateError::Operator(OperatorError::Io { .. } | OperatorError::Full { .. }),
             )
             | Self::Listen(ListenError::Bind { .. })
+            | Self::Confine(ConfineError::Path(_))
             | Self::StoreDir { .. }
             | Self::BeginYear { .. }
             | Self::Runtime(_)
