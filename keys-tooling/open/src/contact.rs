@@ -179,3 +179,72 @@ fn is_code(text: &str) -> bool {
     let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     first && rest && text.len() <= 32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(language: Language, answers: &[(String, String, String)]) -> Details {
+        let answers = answers.iter().map(|(id, question, answer)| Detail {
+            id: id.clone(),
+            question: question.clone(),
+            answer: answer.clone(),
+        });
+        Details {
+            version: VERSION,
+            force: "btp".to_owned(),
+            language,
+            answers: answers.collect(),
+        }
+    }
+
+    fn answers() -> impl Strategy<Value = Vec<(String, String, String)>> {
+        proptest::collection::vec(
+            ("[a-z][a-z0-9-]{0,31}", any::<String>(), any::<String>()),
+            0..12,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again_and_fills_the_room(welsh: bool, answers in answers()) {
+            let language = if welsh { Language::Welsh } else { Language::English };
+            let Some(plain) = written(language, &answers).encode() else {
+                // Only what has no room is not written.
+                let size: usize = answers.iter().map(|(id, q, a)| id.len() + q.len() + a.len()).sum();
+                prop_assert!(size * 6 + answers.len() * 64 + 128 > DETAILS_SIZE_BYTES);
+                return Ok(());
+            };
+            prop_assert_eq!(plain.len(), DETAILS_SIZE_BYTES);
+            let read = Details::parse(&plain).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert!(read.language == language);
+            let found: Vec<_> = read
+                .answers
+                .iter()
+                .map(|one| (one.id.clone(), one.question.clone(), one.answer.clone()))
+                .collect();
+            prop_assert_eq!(found, answers);
+        }
+
+        #[test]
+        fn what_has_no_room_is_not_written(size in DETAILS_SIZE_BYTES..2 * DETAILS_SIZE_BYTES) {
+            let long = ("contact-name".to_owned(), String::new(), "a".repeat(size));
+            prop_assert!(written(Language::English, &[long]).encode().is_none());
+        }
+
+        #[test]
+        fn a_byte_changed_is_refused_or_read_as_it_stands(
+            answers in answers(),
+            at: proptest::sample::Index,
+            to: u8,
+        ) {
+            if let Some(mut plain) = written(Language::English, &answers).encode() {
+                *at.get_mut(plain.as_mut_slice()) = to;
+                if let Ok(read) = Details::parse(&plain) {
+                    prop_assert!(read.encode().is_some_and(|again| *again == *plain));
+                }
+            }
+        }
+    }
+}

@@ -280,3 +280,66 @@ fn parse_hash(text: &str) -> Option<Hash> {
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(Hash(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// A vault that took in bundles of so many leaves, each of one of three years.
+    fn tree(bundles: &[(u16, u64)]) -> VaultTree {
+        let force = "btp".parse().expect("a force");
+        let mut tree = VaultTree::new(force, 1);
+        for (sequence, (year, leaves)) in (2..).zip(bundles) {
+            let mut frontier = tree.frontier(*year);
+            let first = frontier.size();
+            for leaf in 0..*leaves {
+                let leaf = [&year.to_be_bytes()[..], &(first + leaf).to_be_bytes()].concat();
+                frontier.push(hafan_tlog::leaf_hash(&leaf));
+            }
+            let (last, root) = (frontier.size(), frontier.root());
+            let note = format!("report.example/hafan/btp/{year}\n{last}\n").into_bytes();
+            tree = tree.grown(
+                *year,
+                frontier,
+                note,
+                Import { first, last, root },
+                sequence,
+            );
+        }
+        tree
+    }
+
+    fn bundles() -> impl Strategy<Value = Vec<(u16, u64)>> {
+        vec((2026..2029_u16, 1..70_u64), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn a_tree_is_read_as_it_was_written(bundles in bundles()) {
+            let tree = tree(&bundles);
+            let bytes = tree.encode().expect("JSON");
+            let read = VaultTree::parse(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(read, tree);
+        }
+
+        #[test]
+        fn a_tree_with_a_byte_changed_is_no_panic_and_never_another_root(
+            bundles in bundles(),
+            at: proptest::sample::Index,
+            to: u8,
+        ) {
+            let tree = tree(&bundles);
+            let mut bytes = tree.encode().expect("JSON");
+            *at.get_mut(bytes.as_mut_slice()) = to;
+            if let Ok(read) = VaultTree::parse(&bytes) {
+                for (year, log) in read.logs() {
+                    let newest = log.imports().last().expect("a log has an import");
+                    prop_assert_eq!(read.frontier(year).root(), newest.root);
+                    prop_assert_eq!(log.size(), newest.last);
+                }
+            }
+        }
+    }
+}

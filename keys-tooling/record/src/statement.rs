@@ -260,3 +260,144 @@ fn subject(event: &Event) -> (String, DigestJson) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{AnswerLanguage, WeekId};
+    use crate::reason::{Reason, ReasonCode, Words};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    const OFFICER: &str = "hafan/btp/officer-3";
+
+    fn hex32() -> impl Strategy<Value = Hex32> {
+        any::<[u8; 32]>().prop_map(Hex32)
+    }
+
+    fn week() -> impl Strategy<Value = WeekId> {
+        (2020..2100_u16, 1..53_u8).prop_map(|(year, week)| {
+            let name = format!("{year}-W{week:02}");
+            name.parse().expect("every year has 52 weeks")
+        })
+    }
+
+    fn reason() -> impl Strategy<Value = Reason> {
+        let code = select(ReasonCode::ALL.to_vec());
+        (code, proptest::option::of("\\PC{1,80}")).prop_filter_map("no reason", |(code, words)| {
+            let words: Option<Words> = words.and_then(|words| words.parse().ok());
+            Reason::new(code, words).ok()
+        })
+    }
+
+    fn about_a_report() -> impl Strategy<Value = Event> {
+        let language = select(vec![AnswerLanguage::English, AnswerLanguage::Welsh]);
+        prop_oneof![
+            (hex32(), reason()).prop_map(|(report, reason)| Event::Opened { report, reason }),
+            (hex32(), reason(), hex32()).prop_map(|(report, reason, manifest)| Event::Exported {
+                report,
+                reason,
+                manifest
+            }),
+            (hex32(), reason())
+                .prop_map(|(report, reason)| Event::ContactRequested { report, reason }),
+            (hex32(), reason(), any::<u64>()).prop_map(|(report, reason, request)| {
+                Event::ContactApproved {
+                    report,
+                    reason,
+                    request,
+                }
+            }),
+            (hex32(), any::<u64>(), vec(any::<u16>(), 0..20)).prop_map(
+                |(report, request, approved_by)| Event::ContactOpened {
+                    report,
+                    request,
+                    approved_by
+                }
+            ),
+            (hex32(), any::<u16>(), any::<u16>())
+                .prop_map(|(report, from, to)| Event::ShareResealed { report, from, to }),
+            (hex32(), language, hex32()).prop_map(|(report, language, text)| Event::Replied {
+                report,
+                language,
+                text
+            }),
+        ]
+    }
+
+    fn about_the_vault() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (any::<u64>(), hex32()).prop_map(|(reports, tree)| Event::Listed { reports, tree }),
+            (any::<u64>(), hex32()).prop_map(|(reports, tree)| Event::Collected { reports, tree }),
+            (week(), week()).prop_map(|(first, last)| Event::Rotated { first, last }),
+            (any::<u16>(), hex32()).prop_map(|(number, vkey)| Event::OfficerAdded { number, vkey }),
+            (any::<u16>(), hex32())
+                .prop_map(|(number, vkey)| Event::OfficerRemoved { number, vkey }),
+            (week(), hex32(), any::<u64>(), any::<u64>()).prop_map(
+                |(week, recipient, reports, unread)| Event::Retired {
+                    week,
+                    recipient,
+                    reports,
+                    unread
+                }
+            ),
+            (any::<u16>(), any::<u64>(), any::<u64>(), hex32()).prop_map(
+                |(year, first, last, checkpoint)| Event::Imported {
+                    year,
+                    first,
+                    last,
+                    checkpoint
+                }
+            ),
+            (any::<u64>(), hex32())
+                .prop_map(|(sequence, note)| Event::DirectoryIssued { sequence, note }),
+            (any::<u64>(), vec(hex32(), 0..40))
+                .prop_map(|(records, pages)| Event::RepliesExported { records, pages }),
+        ]
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let place = (1..u64::MAX, any::<[u8; 32]>(), any::<u64>());
+        let day = (1..=9999_i16, 1..=12_i8, 1..=28_i8);
+        let event = prop_oneof![about_a_report(), about_the_vault()];
+        (place, day, "[!-~ ]{1,64}", event).prop_map(
+            |((number, before, directory), (year, month, day), tool, event)| Entry {
+                number,
+                before: Hash(before),
+                officer: OFFICER.to_owned(),
+                date: Date::new(year, month, day).expect("every month has 28 days"),
+                directory,
+                tool,
+                event,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_read_as_it_was_written(entry in entry()) {
+            let signer = Signer::from_seed(OFFICER, &[7; 32]).expect("a key name");
+            let line = entry.sign(&signer).expect("there is room");
+            let envelope = Envelope::parse(&line).expect("an envelope");
+            prop_assert!(envelope.is_by(&signer.verifier()));
+            prop_assert_eq!(Entry::claimed(&line), Some(entry));
+        }
+
+        #[test]
+        fn a_line_with_any_byte_changed_says_nothing_in_that_name(
+            entry in entry(),
+            at: proptest::sample::Index,
+            to: u8,
+        ) {
+            let signer = Signer::from_seed(OFFICER, &[7; 32]).expect("a key name");
+            let mut line = entry.sign(&signer).expect("there is room");
+            let byte = at.get_mut(line.as_mut_slice());
+            prop_assume!(*byte != to);
+            *byte = to;
+            if let Ok(envelope) = Envelope::parse(&line) {
+                prop_assert!(!envelope.is_by(&signer.verifier()));
+            }
+        }
+    }
+}

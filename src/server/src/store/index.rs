@@ -449,3 +449,28 @@ const fn value_error(value: &[u8], wanted: usize) -> IndexError {
         wanted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_place_is_read_as_it_was_written(segment: u32, offset: u64, size: u32, t: [u8; 32]) {
+            let place = Place { segment, offset, size, t };
+            let value = encode_place(&place);
+            prop_assert_eq!(value.len(), PLACE_SIZE_BYTES);
+            let read = parse_place(&value).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(
+                (read.segment, read.offset, read.size, read.t),
+                (segment, offset, size, t)
+            );
+        }
+
+        #[test]
+        fn a_place_of_another_size_is_refused(value in proptest::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert_eq!(parse_place(&value).is_ok(), value.len() == PLACE_SIZE_BYTES);
+        }
+    }
+}
