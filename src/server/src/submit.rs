@@ -47,14 +47,17 @@ pub(crate) async fn submit(
     }
     let h = parse_digest(&h)?;
     let size = declared_submission(request.headers())?;
-    // One that is durable already is told so even by a full store: its sender may not have heard the first answer.
-    if app.store.health().full && !holds(&app, &force, h).await? {
-        return Err(Problem::StoreFull);
-    }
-    admit(&app, &force, door, size)?;
-    if door == Door::Page {
-        let load = load_of(&app, &force)?;
-        app.work.admit(&force, &h, request.headers(), load)?;
+    if is_full(&app)? {
+        // One that is durable already is told so even by a full store: its sender may not have heard the first answer.
+        if !holds(&app, &force, h).await? {
+            return Err(Problem::StoreFull);
+        }
+    } else {
+        admit(&app, &force, door, size)?;
+        if door == Door::Page {
+            let load = load_of(&app, &force)?;
+            app.work.admit(&force, &h, request.headers(), load)?;
+        }
     }
     let _room = app.room(Claim::Force(&force, door), size)?;
     let (body, found) = take_in(request.into_body(), size, &app.store).await?;
@@ -69,6 +72,12 @@ pub(crate) async fn submit(
         Ok(Accepted::Already) => Ok(StatusCode::OK),
         Err(error) => Err(problem_of_submit(&error, SUBMISSION_SIZE_BYTES_MAX)),
     }
+}
+
+/// Whether there is no room for anybody, as the store found when it last wrote, or as it would find now.
+fn is_full(app: &App) -> Result<bool, Problem> {
+    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
+    Ok(app.store.health().full || free < app.limits.free_bytes_min)
 }
 
 /// Sheds what could be taken but would stand in the way: of the couriers, or of the other forces' reports.
