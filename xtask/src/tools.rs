@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::binaries::target_dir;
 use crate::process::{guarded, run, say};
 use crate::root;
 
@@ -135,6 +136,32 @@ pub fn npm() -> Command {
     let mut command = guarded("npm");
     command.current_dir(root());
     command
+}
+
+/// Where the `test` script of an npm package writes how its tests ended, in words; nowhere unless it is set.
+const TEST_REPORT_VARIABLE: &str = "HAFAN_TEST_REPORT";
+
+/// The heading in that report behind which the tests that failed stand, each with its reason.
+const FAILING: &str = "failing tests:";
+
+/// Runs the tests of an npm package. What failed stands in the error too: in a long run nobody sees what went by.
+///
+/// # Errors
+/// When one of them fails, or they cannot be run.
+pub fn npm_test(what: &str, workspace: &str, set: impl FnOnce(&mut Command)) -> Result<()> {
+    let report = target_dir()?.join(format!("{}.report", workspace.replace('/', "-")));
+    let mut command = npm();
+    command
+        .args(["test", "--workspace", workspace])
+        .env(TEST_REPORT_VARIABLE, &report);
+    set(&mut command);
+    run(what, &mut command).map_err(|error| {
+        let told = std::fs::read_to_string(&report).unwrap_or_default();
+        match told.rsplit_once(FAILING) {
+            Some((_, failed)) => error.context(failed.trim().to_owned()),
+            None => error,
+        }
+    })
 }
 
 fn is_newer(made: &Path, source: &Path) -> Result<bool> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::binaries::{BINARIES_DIR_VARIABLE, Binaries};
-use crate::process::{Output, Running, guarded, run as run_command, say};
+use crate::process::{Output, Running, guarded, say};
 use crate::{root, site, tools};
 
 mod journey;
@@ -69,10 +69,8 @@ pub fn once_in(dir: &Path, binaries: &Binaries) -> Result<()> {
 pub fn journeys_in(dir: &Path, binaries: &Binaries) -> Result<()> {
     let layout = Layout::new(dir, 0);
     let system = start(&layout, binaries, 0, false)?;
-    let result = run_command(
-        "browser journeys",
-        tools::npm()
-            .args(["test", "--workspace", "tests/browser"])
+    let result = tools::npm_test("browser journeys", "tests/browser", |command| {
+        command
             .env("HAFAN_URL", format!("http://{}", system.address))
             .env(
                 "HAFAN_GATEWAY_URL",
@@ -80,8 +78,8 @@ pub fn journeys_in(dir: &Path, binaries: &Binaries) -> Result<()> {
             )
             .env("HAFAN_GATEWAY_PID", system.gateway.id().to_string())
             .env("HAFAN_DEMO_DIR", layout.dir())
-            .env(BINARIES_DIR_VARIABLE, binaries.dir()),
-    );
+            .env(BINARIES_DIR_VARIABLE, binaries.dir());
+    });
     system.end()?;
     result
 }
