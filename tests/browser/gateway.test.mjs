@@ -146,11 +146,14 @@ async function traced(file) {
   };
 }
 
-/** Calls that open a file, but for what glibc looks at when it gives memory back, which Landlock refuses. */
+/**
+ * Calls that open a file, but for what glibc looks at when it gives memory back, which Landlock refuses. The end of a call
+ * that another thread came between stands on a line of its own, without its arguments.
+ */
 const opened = (file) =>
   readFileSync(file, "utf8")
     .split("\n")
-    .filter((line) => /open|creat\(/.test(line))
+    .filter((line) => /open|creat\(/.test(line) && !line.includes(" resumed>"))
     .filter((line) => !line.includes('"/proc/sys/vm/overcommit_memory", O_RDONLY'));
 
 const ROUTES = { self: "self", "other-agrees": "other", "other-unaware": "other", witness: "witness", work: "work" };
