@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use hafan_gateway::answers::{Circumstances, report};
-use hafan_gateway::form;
+use hafan_gateway::form::{self, Files};
 use hafan_gateway::questions::QuestionSet;
 use hafan_report::{Language, SealedTo, Thread};
 use http_body_util::Full;
@@ -15,7 +15,7 @@ static QUESTIONS: LazyLock<QuestionSet> = LazyLock::new(|| {
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let body = Full::new(Bytes::copy_from_slice(data));
-    let reading = form::read(body, "multipart/form-data; boundary=x", &QUESTIONS);
+    let reading = form::read(body, "multipart/form-data; boundary=x", &QUESTIONS, Files::Held);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     if let Ok(read) = runtime.block_on(reading) {
         // As the gateway asks before it makes a report.

@@ -10,7 +10,7 @@ use std::process::Command;
 use bytes::Bytes;
 use hafan_envelope::submission::Submission;
 use hafan_gateway::answers::{Circumstances, report};
-use hafan_gateway::form;
+use hafan_gateway::form::{self, Files};
 use hafan_gateway::questions::QuestionSet;
 use hafan_open::Identity;
 use hafan_report::{Language, Padded, SealedTo, Thread};
@@ -68,7 +68,7 @@ fn both_doors_make_the_same_report_of_the_same_answers() {
         let end = posted.iter().position(|byte| *byte == b'\n').unwrap();
         let content_type = String::from_utf8(posted[..end].to_vec()).unwrap();
         let body = Full::new(Bytes::copy_from_slice(&posted[end + 1..]));
-        let read = runtime.block_on(form::read(body, &content_type, &questions));
+        let read = runtime.block_on(form::read(body, &content_type, &questions, Files::Held));
         let given = read
             .map_err(|_| "not a form of the question set")
             .unwrap()

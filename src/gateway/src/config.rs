@@ -94,8 +94,9 @@ pub struct Config {
 pub struct Limits {
     /// Connections at once, 1 to 4,096; more wait in the kernel's queue. Default 256.
     pub connections_max: u32,
-    /// MiB of memory that forms on their way in may hold together, six times what is sent of each; more are told to come back.
-    /// Default 512, at least 256: the largest form needs 210.
+    /// MiB of memory that forms on their way in may hold together: three times what is sent of each and ten times its words, so that the
+    /// largest needs 92. Where it is used up, files are thrown away as they come, and who sent them is told to come back; 64 MiB more
+    /// are kept for their words. Default 512, at least 128. It is locked: the machine needs as much, and it is no swap space.
     pub memory_mib: u32,
 }
 
@@ -202,8 +203,8 @@ impl Config {
         if !(1..=4096).contains(&self.limits.connections_max) {
             return wrong("limits.connections_max", "wanted 1 to 4096");
         }
-        if !(256..=65_536).contains(&self.limits.memory_mib) {
-            return wrong("limits.memory_mib", "wanted 256 to 65536");
+        if !(128..=65_536).contains(&self.limits.memory_mib) {
+            return wrong("limits.memory_mib", "wanted 128 to 65536");
         }
         if !self.leave_url.starts_with("https://")
             || !self.leave_url.bytes().all(|b| b.is_ascii_graphic())

@@ -1,18 +1,19 @@
 //! Reads the form as a browser posts it, `multipart/form-data` (RFC 7578), against the question set. Trusts nothing of it.
 //!
 //! All that comes in is held in memory, within the bounds below, and nowhere else. What is no answer of this form refuses the whole:
-//! an answer that was left out without a word would be worse than a form that is sent again.
+//! an answer that was left out without a word would be worse than a form that is sent again. Files that are too large or too many
+//! are read and thrown away, so that the words beside them can be given back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use bytes::Bytes;
-use hafan_report::Attachment;
+use hafan_report::Pieces;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyDataStream;
 use hyper::body::Body;
 use multer::Multipart;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::questions::{Field, FieldKind, Given, QuestionSet, Value};
 
@@ -28,6 +29,10 @@ pub const FORM_SIZE_BYTES_MAX: usize = FILES_SIZE_BYTES_MAX + TEXT_SIZE_BYTES_MA
 /// The most parts of a form: all fields and files are fewer.
 pub const PARTS_MAX: usize = 2048;
 
+/// So much of files that cannot be taken is read on and thrown away: what phones take in some minutes. Whoever sends more gets
+/// no page of ours, since browsers read no answer while they send.
+pub const THROWN_AWAY_SIZE_BYTES_MAX: usize = 1 << 28;
+
 /// Ticked when somebody wants what they wrote back if it cannot be sent.
 pub const GIVE_BACK: &str = "give-back";
 
@@ -37,8 +42,8 @@ const DATE_PARTS: [&str; 3] = ["day", "month", "year"];
 pub struct Form {
     /// What was answered.
     pub given: Given,
-    /// What was chosen to go with it, in order.
-    pub files: Vec<File>,
+    /// What was chosen to go with it, in order, or why it cannot go with it.
+    pub files: Result<Vec<File>, FormError>,
     /// Whether what was written may be shown again when it cannot be sent.
     pub give_back: bool,
 }
@@ -50,7 +55,16 @@ pub struct File {
     /// As the browser said it; may be anything.
     pub media_type: String,
     /// Its bytes.
-    pub data: Zeroizing<Vec<u8>>,
+    pub data: Pieces,
+}
+
+/// What becomes of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// They are held, within [`FILES_SIZE_BYTES_MAX`].
+    Held,
+    /// There is no memory for them at this moment: they are thrown away as they come.
+    ThrownAway,
 }
 
 /// Why a form cannot be taken.
@@ -68,6 +82,9 @@ pub enum FormError {
     /// More files than a report can have.
     #[error("the form holds more files than a report can")]
     Files,
+    /// There was no memory for its files.
+    #[error("there is no room for the files of the form at this moment")]
+    Busy,
 }
 
 impl From<multer::Error> for FormError {
@@ -88,14 +105,19 @@ impl From<multer::Error> for FormError {
 ///
 /// # Errors
 /// [`FormError`]; the body may not have been read to its end then.
-pub async fn read<B>(body: B, content_type: &str, set: &QuestionSet) -> Result<Form, FormError>
+pub async fn read<B>(
+    body: B,
+    content_type: &str,
+    set: &QuestionSet,
+    files: Files,
+) -> Result<Form, FormError>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
 {
     let boundary = multer::parse_boundary(content_type).map_err(|_| FormError::Other)?;
     let mut parts = Multipart::new(BodyDataStream::new(Box::pin(body)), boundary);
-    let mut reading = Reading::new(set);
+    let mut reading = Reading::new(set, files);
     let mut count = 0_usize;
     while let Some(part) = parts.next_field().await? {
         count += 1;
@@ -114,14 +136,15 @@ struct Reading<'a> {
     forces: BTreeSet<&'a str>,
     given: Given,
     dates: BTreeMap<&'a str, [Option<Zeroizing<String>>; 3]>,
-    files: Vec<File>,
+    files: Result<Vec<File>, FormError>,
     give_back: bool,
     text_left: usize,
     files_left: usize,
+    thrown_away_left: usize,
 }
 
 impl<'a> Reading<'a> {
-    fn new(set: &'a QuestionSet) -> Self {
+    fn new(set: &'a QuestionSet, files: Files) -> Self {
         let mut controls = BTreeMap::new();
         for field in set
             .pages
@@ -142,10 +165,14 @@ impl<'a> Reading<'a> {
             forces: set.forces.iter().map(|force| force.id.as_str()).collect(),
             given: Given::new(),
             dates: BTreeMap::new(),
-            files: Vec::new(),
+            files: match files {
+                Files::Held => Ok(Vec::new()),
+                Files::ThrownAway => Err(FormError::Busy),
+            },
             give_back: false,
             text_left: TEXT_SIZE_BYTES_MAX,
             files_left: FILES_SIZE_BYTES_MAX,
+            thrown_away_left: THROWN_AWAY_SIZE_BYTES_MAX,
         }
     }
 
@@ -231,35 +258,54 @@ impl<'a> Reading<'a> {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();
-        let mut data = Zeroizing::new(Vec::new());
+        let mut data = Pieces::default();
         while let Some(chunk) = part.chunk().await? {
-            self.files_left = self
-                .files_left
-                .checked_sub(chunk.len())
-                .ok_or(FormError::Long)?;
-            data.extend_from_slice(&chunk);
+            if self.files.is_ok() {
+                match self.files_left.checked_sub(chunk.len()) {
+                    Some(left) => {
+                        self.files_left = left;
+                        data.push(&chunk);
+                    }
+                    None => self.throw_away(FormError::Long, &mut data),
+                }
+            } else {
+                let left = self.thrown_away_left.checked_sub(chunk.len());
+                self.thrown_away_left = left.ok_or(FormError::Long)?;
+            }
         }
         // Where nothing was chosen, browsers send a file without a name.
-        if name.is_empty() && data.is_empty() {
+        if name.is_empty() && data.size_bytes() == 0 {
             return Ok(());
         }
-        if self.files.len() == hafan_report::FILES_MAX {
-            return Err(FormError::Files);
+        let Ok(files) = &mut self.files else {
+            return Ok(());
+        };
+        if files.len() == hafan_report::FILES_MAX {
+            self.throw_away(FormError::Files, &mut data);
+            return Ok(());
         }
+        files.push(File {
+            name: name.clone(),
+            media_type,
+            data,
+        });
         let names = self
             .given
             .entry(field.id.clone())
             .or_insert_with(|| Value::Many(Vec::new()));
         match names {
-            Value::Many(names) => names.push(name.clone()),
-            Value::Text(_) => return Err(FormError::Other),
+            Value::Many(names) => {
+                names.push(name);
+                Ok(())
+            }
+            Value::Text(_) => Err(FormError::Other),
         }
-        self.files.push(File {
-            name,
-            media_type,
-            data,
-        });
-        Ok(())
+    }
+
+    /// Wipes the files so far, and holds none any more.
+    fn throw_away(&mut self, why: FormError, present: &mut Pieces) {
+        *present = Pieces::default();
+        self.files = Err(why);
     }
 
     fn finish(self) -> Result<Form, FormError> {
@@ -310,13 +356,4 @@ fn chosen_name(sent: &str) -> String {
     sent.replace("%0D", "\r")
         .replace("%0A", "\n")
         .replace("%22", "\"")
-}
-
-impl File {
-    /// Its bytes, for packing; the rest is wiped.
-    #[must_use]
-    pub fn into_attachment(mut self) -> Attachment {
-        self.media_type.zeroize();
-        Attachment::new(std::mem::take(&mut *self.data))
-    }
 }

@@ -19,17 +19,24 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::again;
-use crate::form::{self, FORM_SIZE_BYTES_MAX, Form, FormError};
+use crate::form::{
+    self, FILES_SIZE_BYTES_MAX, FORM_SIZE_BYTES_MAX, Files, Form, FormError, TEXT_SIZE_BYTES_MAX,
+    THROWN_AWAY_SIZE_BYTES_MAX,
+};
 use crate::questions::Given;
 use crate::sealing::{Keeper, Refusal, today};
 use crate::site::{Page, Site};
 
-/// A form is held as it comes in, as files, packed, sealed twice, and as a submission: at most so many times its size.
-const COPIES: usize = 6;
 const MIB: usize = 1 << 20;
+/// The largest envelope and what stands before it.
+const SUBMISSION_SIZE_BYTES_MAX: usize = FILES_SIZE_BYTES_MAX + MIB;
+/// What the pieces of 64 files have room for beyond what is in them.
+const ROOM_IN_PIECES_SIZE_BYTES_MAX: usize = 4 * MIB;
+/// Own words are held as they come in, as text, as answers, as `report.json`, and given back with up to six bytes a character.
+const COPIES_OF_WORDS: usize = 10;
 /// After an answer that did not wait for it, so much of a body is read and thrown away, so that the answer arrives.
 const LINGER_BYTES_MAX: usize = 2 * FORM_SIZE_BYTES_MAX;
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("60");
@@ -54,6 +61,26 @@ pub struct Gateway {
     pub leave_url: HeaderValue,
     /// MiB of memory that forms may hold.
     pub memory: Semaphore,
+    /// MiB of memory that the words of forms may hold for whose files there is none.
+    pub memory_of_words: Semaphore,
+}
+
+/// MiB of memory that a form of this size takes at most: a file is held as it came in until it is sealed, and then in the submission, whose
+/// size class is at most twice as large; words are held more often.
+fn memory_mib(form_size_bytes: usize) -> u32 {
+    let submission = (2 * form_size_bytes).min(SUBMISSION_SIZE_BYTES_MAX);
+    let room = form_size_bytes.min(ROOM_IN_PIECES_SIZE_BYTES_MAX);
+    let all = form_size_bytes + submission + room + words_size_bytes(form_size_bytes);
+    u32::try_from(all.div_ceil(MIB)).unwrap_or(u32::MAX)
+}
+
+const fn words_size_bytes(form_size_bytes: usize) -> usize {
+    let words = if form_size_bytes < TEXT_SIZE_BYTES_MAX {
+        form_size_bytes
+    } else {
+        TEXT_SIZE_BYTES_MAX
+    };
+    COPIES_OF_WORDS * words
 }
 
 /// How long the body of a request may take, by what its head says of it.
@@ -144,7 +171,10 @@ impl Gateway {
         let (given, give_back, result) = match read {
             Ok((form, _held)) => {
                 let given = Arc::new(form.given);
-                let sent = self.keeper.send(&given, form.files, language).await;
+                let sent = match form.files {
+                    Ok(files) => self.keeper.send(&given, files, language).await,
+                    Err(error) => Err(refusal(error)),
+                };
                 (given, form.give_back, sent)
             }
             Err(refusal) => (Arc::new(Given::new()), false, Err(refusal)),
@@ -161,31 +191,38 @@ impl Gateway {
         &self,
         headers: &HeaderMap,
         body: &mut Incoming,
-    ) -> Result<(Form, tokio::sync::SemaphorePermit<'_>), Refusal> {
+    ) -> Result<(Form, SemaphorePermit<'_>), Refusal> {
         let size = content_length(headers).ok_or(Refusal::Changed)?;
-        if size > FORM_SIZE_BYTES_MAX {
+        if size > TEXT_SIZE_BYTES_MAX + THROWN_AWAY_SIZE_BYTES_MAX {
             return Err(Refusal::Long);
         }
         if !is_from_here(headers) {
             return Err(Refusal::Changed);
         }
-        let mib = u32::try_from(size * COPIES / MIB + 1).unwrap_or(u32::MAX);
-        let held = self
-            .memory
-            .try_acquire_many(mib)
-            .map_err(|_| Refusal::Busy)?;
+        let mib = memory_mib(size.min(FORM_SIZE_BYTES_MAX));
+        let (held, files) = match self.memory.try_acquire_many(mib) {
+            Ok(held) => (held, Files::Held),
+            Err(_) => (self.room_for_words(size)?, Files::ThrownAway),
+        };
         let content_type = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let content_type = content_type.ok_or(Refusal::Changed)?;
-        let reading = form::read(body, content_type, &self.keeper.questions);
-        let form = tokio::time::timeout(body_time_max(headers), reading).await;
-        match form {
+        let reading = form::read(body, content_type, &self.keeper.questions, files);
+        match tokio::time::timeout(body_time_max(headers), reading).await {
             Ok(Ok(form)) => Ok((form, held)),
-            Ok(Err(FormError::Long)) => Err(Refusal::Long),
-            Ok(Err(FormError::Files)) => Err(Refusal::Files),
-            Ok(Err(FormError::Line | FormError::Other)) | Err(_) => Err(Refusal::Changed),
+            Ok(Err(error)) => Err(refusal(error)),
+            Err(_) => Err(Refusal::Changed),
         }
+    }
+
+    /// Where there is none for the files: the words at least can be given back, if that was asked for.
+    fn room_for_words(&self, size: usize) -> Result<SemaphorePermit<'_>, Refusal> {
+        let words = words_size_bytes(size).div_ceil(MIB);
+        let words = u32::try_from(words).unwrap_or(u32::MAX);
+        self.memory_of_words
+            .try_acquire_many(words)
+            .map_err(|_| Refusal::Busy)
     }
 
     fn give_back(
@@ -250,6 +287,15 @@ impl Gateway {
             Some(page) => page_answer(StatusCode::NOT_FOUND, page, headers),
             None => empty(StatusCode::NOT_FOUND),
         }
+    }
+}
+
+const fn refusal(error: FormError) -> Refusal {
+    match error {
+        FormError::Long => Refusal::Long,
+        FormError::Files => Refusal::Files,
+        FormError::Busy => Refusal::Busy,
+        FormError::Line | FormError::Other => Refusal::Changed,
     }
 }
 

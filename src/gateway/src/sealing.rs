@@ -5,9 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hafan_directory::{Directory, Force};
 use hafan_envelope::submission::Digest;
-use hafan_report::{
-    Attachment, FileEntry, Language, Metadata, PackError, Padded, ReportError, SealedTo, Thread,
-};
+use hafan_report::{Language, Metadata, PackError, Packing, Pieces, ReportError, SealedTo, Thread};
 use hafan_seal::Recipient;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -171,7 +169,10 @@ fn seal(
         .map_err(|_| Refusal::Closed)?;
     let entries = files
         .iter()
-        .map(|file| FileEntry::describe(&file.name, &file.media_type, Metadata::Kept, &file.data))
+        .map(|file| {
+            file.data
+                .describe(&file.name, &file.media_type, Metadata::Kept)
+        })
         .collect();
     let mut thread = Thread([0; 16]);
     OsRng.fill_bytes(&mut thread.0);
@@ -187,12 +188,11 @@ fn seal(
     };
     let report = report(questions, given, directory.force().as_str(), circumstances)
         .ok_or(Refusal::Closed)?;
-    let attachments: Vec<Attachment> = files.into_iter().map(File::into_attachment).collect();
-    let padded = Padded::pack(&report, None, &attachments).map_err(|error| refused(&error))?;
-    drop((report, attachments));
-    let envelope = hafan_seal::seal(&padded, &recipient).map_err(|_| Refusal::Away)?;
-    drop(padded);
-    let (h, submission) = hafan_seal::submission(&envelope);
+    let files: Vec<Pieces> = files.into_iter().map(|file| file.data).collect();
+    let packing = Packing::new(&report, files).map_err(|error| refused(&error))?;
+    drop(report);
+    let (h, submission) =
+        hafan_seal::seal_submission(packing, &recipient).map_err(|_| Refusal::Away)?;
     Ok((h, submission.into()))
 }
 

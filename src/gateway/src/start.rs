@@ -20,6 +20,9 @@ use crate::site::{Site, SiteError};
 /// Threads that answer; sealing has others.
 const WORKERS: usize = 2;
 
+/// For words whose files find no room: three of the longest forms at once, and a hundred of the usual ones.
+const MEMORY_OF_WORDS_MIB: usize = 64;
+
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -97,6 +100,7 @@ pub fn read(path: &Path) -> Result<(Config, Gateway), StartError> {
         headers: headers::compiled(config.hsts)?,
         leave_url: HeaderValue::try_from(&config.leave_url).map_err(|_| wrong)?,
         memory: Semaphore::new(usize::try_from(config.limits.memory_mib).unwrap_or(usize::MAX)),
+        memory_of_words: Semaphore::new(MEMORY_OF_WORDS_MIB),
         keeper: Keeper {
             server: config.server.clone(),
             roots,

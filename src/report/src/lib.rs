@@ -10,6 +10,7 @@ mod answer;
 mod check;
 mod message;
 mod name;
+mod packing;
 mod padded;
 mod report;
 
@@ -19,6 +20,7 @@ pub use message::{
     MESSAGE_SIZE_BYTES, Message, MessageError, MessageState, PaddedMessage, check_text,
 };
 pub use name::{FILE_NAME_SIZE_BYTES_MAX, clean_file_name, member_name};
+pub use packing::{Packing, Pieces};
 pub use padded::{
     Attachment, CONTACT_SIZE_BYTES_MAX, FILES_MAX, PackError, Padded, PaddedError,
     REPORT_SIZE_BYTES_MAX, SHARE_SIZE_BYTES_MAX, SHARES_MAX, SIZE_CLASSES, SealedContact,

@@ -35,7 +35,7 @@ pub const SIZE_CLASSES: [usize; 10] = [
     1 << 25,
 ];
 
-const REPORT_NAME: &str = "report.json";
+pub(crate) const REPORT_NAME: &str = "report.json";
 const CONTACT_NAME: &str = "contact.age";
 
 fn share_name(number: usize) -> String {
@@ -206,11 +206,7 @@ impl Padded {
         contact: Option<&SealedContact>,
         files: &[Attachment],
     ) -> Result<Self, PackError> {
-        report.check()?;
-        let json = report.encode();
-        if json.len() > REPORT_SIZE_BYTES_MAX {
-            return Err(ReportError::TooLong { found: json.len() }.into());
-        }
+        let json = encoded(report)?;
         if report.files.len() != files.len() {
             return Err(PackError::Count {
                 named: report.files.len(),
@@ -376,8 +372,18 @@ fn split_contact<'a>(
     Ok((Some(contact), files))
 }
 
+/// `report.json`, of a report that breaks no rule.
+pub(crate) fn encoded(report: &Report) -> Result<Zeroizing<Vec<u8>>, ReportError> {
+    report.check()?;
+    let json = report.encode();
+    if json.len() > REPORT_SIZE_BYTES_MAX {
+        return Err(ReportError::TooLong { found: json.len() });
+    }
+    Ok(json)
+}
+
 /// The smallest size class that holds an archive of `size` bytes.
-fn size_class(size: usize) -> Option<usize> {
+pub(crate) fn size_class(size: usize) -> Option<usize> {
     SIZE_CLASSES.into_iter().find(|class| *class >= size)
 }
 

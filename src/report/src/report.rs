@@ -222,6 +222,17 @@ impl FileEntry {
     /// Describes a file; cleans its name, and takes an unusable media type as unknown.
     #[must_use]
     pub fn describe(name: &str, media_type: &str, metadata: Metadata, data: &[u8]) -> Self {
+        let size = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        Self::of(name, media_type, metadata, size, sha256_hex(data))
+    }
+
+    pub(crate) fn of(
+        name: &str,
+        media_type: &str,
+        metadata: Metadata,
+        size: u64,
+        sha256: String,
+    ) -> Self {
         let known = check::media_type(media_type).is_ok();
         let media_type = if known {
             media_type
@@ -231,8 +242,8 @@ impl FileEntry {
         Self {
             name: clean_file_name(name),
             media_type: media_type.to_owned(),
-            size: u64::try_from(data.len()).unwrap_or(u64::MAX),
-            sha256: sha256_hex(data),
+            size,
+            sha256,
             metadata,
         }
     }
@@ -398,7 +409,11 @@ const fn at_most(what: &'static str, found: usize, wanted: usize) -> Result<(), 
 }
 
 pub(crate) fn sha256_hex(data: &[u8]) -> String {
-    Sha256::digest(data)
+    hex_of(&Sha256::digest(data))
+}
+
+pub(crate) fn hex_of(digest: &[u8]) -> String {
+    digest
         .iter()
         .fold(String::with_capacity(64), |mut text, byte| {
             for nibble in [byte >> 4, byte & 15] {

@@ -5,10 +5,11 @@ mod base;
 
 use base::{PLAIN, data, with_contact};
 use hafan_report::{
-    Attachment, FileEntry, Metadata, PackError, Padded, Report, ReportError, SIZE_CLASSES,
-    SealedContact, UnpackError, Unpacked,
+    Attachment, FileEntry, Metadata, PackError, Packing, Padded, Pieces, Report, ReportError,
+    SIZE_CLASSES, SealedContact, UnpackError, Unpacked,
 };
 use hafan_ustar::ReadError;
+use proptest::prelude::{any, prop, proptest};
 use zeroize::Zeroizing;
 
 fn report(text: &str) -> Report {
@@ -261,4 +262,63 @@ fn no_byte_of_a_padded_can_be_changed() {
     let mut end = bytes;
     end[last] = 1;
     assert_eq!(unpack(end), Err(UnpackError::Padding { at: last }));
+}
+
+fn pieces(data: &[u8], at_once: usize) -> Pieces {
+    let mut pieces = Pieces::default();
+    for chunk in data.chunks(at_once) {
+        pieces.push(chunk);
+    }
+    pieces
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_in_parts_is_what_is_packed(
+        files in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..150_000), 0..4),
+        at_once in 1_usize..70_000,
+    ) {
+        let mut report = report(PLAIN);
+        let names = ["a.png", "../b\u{202e}", "Ŵŷ 🌧"];
+        let describe = |(data, name): (&Vec<u8>, &str)| {
+            let entry = FileEntry::describe(name, "image/png", Metadata::Kept, data);
+            let again = pieces(data, at_once).describe(name, "image/png", Metadata::Kept);
+            assert_eq!(again.sha256, entry.sha256);
+            assert_eq!((again.name.as_str(), again.size), (entry.name.as_str(), entry.size));
+            entry
+        };
+        report.files = files.iter().zip(names).map(describe).collect();
+        let whole: Vec<Attachment> = files.iter().cloned().map(Attachment::new).collect();
+        let packed = Padded::pack(&report, None, &whole).map_err(|e| e.to_string()).unwrap();
+
+        let parts = files.iter().map(|data| pieces(data, at_once)).collect();
+        let packing = Packing::new(&report, parts).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(packing.size_bytes(), packed.as_bytes().len());
+        let mut written = Vec::new();
+        packing.write(&mut written).unwrap();
+        assert!(written == packed.as_bytes());
+    }
+}
+
+#[test]
+fn what_cannot_be_packed_is_not_written_in_parts_either() {
+    let refused = |report: &Report, files| Packing::new(report, files).err().unwrap();
+    let plain = report(PLAIN);
+    assert_eq!(
+        refused(&plain, Vec::new()),
+        PackError::Count { named: 1, found: 0 }
+    );
+    assert_eq!(
+        refused(&plain, vec![pieces(b"other", 9)]),
+        PackError::File { number: 1 }
+    );
+    assert_eq!(
+        refused(&report(&with_contact()), vec![pieces(data().data(), 9)]),
+        PackError::Contact
+    );
+    let large = vec![0; 1 << 25];
+    let mut report = report(PLAIN);
+    report.files = vec![FileEntry::describe("a", "", Metadata::Kept, &large)];
+    let error = refused(&report, vec![pieces(&large, 1 << 16)]);
+    assert!(matches!(error, PackError::TooLarge { .. }), "{error}");
 }

@@ -15,4 +15,4 @@ pub mod reply;
 mod seal;
 
 pub use recipient::{Recipient, RecipientError};
-pub use seal::{SealError, seal, seal_bytes, submission};
+pub use seal::{SealError, seal, seal_bytes, seal_submission, submission};

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, Write};
 
 use age_core::format::{FileKey, Stanza};
 use age_core::primitives::hkdf;
@@ -10,7 +10,7 @@ use age_core::secrecy::ExposeSecret;
 use hafan_envelope::header::{self, HeaderError};
 use hafan_envelope::submission::{self, Digest};
 use hafan_envelope::{Envelope, EnvelopeError, SALT_SIZE_BYTES, TAG_SIZE_BYTES};
-use hafan_report::Padded;
+use hafan_report::{Packing, Padded};
 use hmac::{Hmac, Mac};
 use rand::RngCore;
 use rand::rngs::OsRng;
@@ -27,6 +27,12 @@ pub(crate) type ViewTag = [u8; hafan_envelope::reply::VIEW_TAG_SIZE_BYTES];
 /// Info of HKDF for the key of the header's MAC. Source: C2SP age, "Header MAC".
 const HEADER_KEY_INFO: &[u8] = b"header";
 
+/// Plaintext of a chunk, and the tag behind its ciphertext. Source: C2SP age, "Payload".
+const CHUNK_SIZE_BYTES: usize = 1 << 16;
+const TAG_OF_CHUNK_SIZE_BYTES: usize = 16;
+/// For salt, τ and a header with one stanza and the one that age adds: 1675 bytes, and the most that is added.
+const ROOM_SIZE_BYTES: usize = 4096;
+
 /// Why nothing was sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
@@ -38,7 +44,7 @@ pub enum SealError {
     Age(#[source] age::EncryptError),
     /// Writing to memory failed.
     #[error("sealing failed while writing")]
-    Write(#[from] std::io::Error),
+    Write(#[from] io::Error),
     /// age wrote a header that breaks the grammar: a fault of this program.
     #[error("the sealed file's header is not that of an age file")]
     Header(#[from] HeaderError),
@@ -85,6 +91,17 @@ pub(crate) fn seal_tagged(
     plaintext: &[u8],
     recipients: &[Recipient],
 ) -> Result<(Vec<u8>, Vec<ViewTag>), SealError> {
+    let mut file = Vec::new();
+    let tags = append_sealed(&mut file, recipients, |to| to.write_all(plaintext))?;
+    Ok((file, tags))
+}
+
+/// Appends the age file of what `write` writes to `out`, which is not moved when it has room for it: see [`ROOM_SIZE_BYTES`].
+fn append_sealed(
+    out: &mut Vec<u8>,
+    recipients: &[Recipient],
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Vec<ViewTag>, SealError> {
     if recipients.is_empty() {
         return Err(SealError::NoRecipient);
     }
@@ -95,12 +112,13 @@ pub(crate) fn seal_tagged(
     };
     let to: &dyn age::Recipient = &witness;
     let encryptor = age::Encryptor::with_recipients(std::iter::once(to)).map_err(SealError::Age)?;
-    let mut file = Vec::new();
-    let mut writer = encryptor.wrap_output(&mut file)?;
-    writer.write_all(plaintext)?;
+    let start = out.len();
+    let mut writer = encryptor.wrap_output(&mut *out)?;
+    write(&mut writer)?;
     writer.finish()?;
 
-    let (mut header, payload) = header::split(&file)?;
+    let (_, file) = out.split_at(start);
+    let (mut header, payload) = header::split(file)?;
     let found = header.stanzas.len();
     let wanted = recipients.len();
     header.stanzas.truncate(wanted);
@@ -110,10 +128,10 @@ pub(crate) fn seal_tagged(
         return Err(SealError::Stanzas { found, wanted });
     };
     header.mac = header_mac(&mac_key, &header.encode_without_mac());
-    let mut sealed = header.encode();
-    sealed.reserve_exact(payload.len());
-    sealed.extend_from_slice(payload);
-    Ok((sealed, witness.tags.take()))
+    let header = header.encode();
+    let end = out.len() - payload.len();
+    out.splice(start..end, header);
+    Ok(witness.tags.take())
 }
 
 /// Makes a submission of an envelope, `salt[16] || τ[32] || envelope`, salt and τ at random, and
@@ -123,14 +141,46 @@ pub(crate) fn seal_tagged(
 /// When the operating system has no randomness: then nothing must be sent.
 #[must_use]
 pub fn submission(envelope: &[u8]) -> (Digest, Vec<u8>) {
-    let mut salt = [0; SALT_SIZE_BYTES];
-    let mut tag = [0; TAG_SIZE_BYTES];
-    OsRng.fill_bytes(&mut salt);
-    OsRng.fill_bytes(&mut tag);
+    let (salt, tag) = salt_and_tag();
     (
         submission::digest(&salt, envelope),
         [&salt[..], &tag, envelope].concat(),
     )
+}
+
+/// Seals a report and its files while they are written: gives `h` and the submission, as [`seal`] and [`submission`] would, without
+/// a padded beside it or a copy of anything.
+///
+/// # Errors
+/// See [`SealError`]; none depends on what the report says.
+///
+/// # Panics
+/// When the operating system has no randomness: then nothing must be sent.
+pub fn seal_submission(
+    packing: Packing,
+    recipient: &Recipient,
+) -> Result<(Digest, Vec<u8>), SealError> {
+    let (salt, tag) = salt_and_tag();
+    let size = packing.size_bytes();
+    let room = ROOM_SIZE_BYTES + size + TAG_OF_CHUNK_SIZE_BYTES * (size / CHUNK_SIZE_BYTES);
+    let mut submission = Vec::with_capacity(room);
+    submission.extend_from_slice(&salt);
+    submission.extend_from_slice(&tag);
+    let front = submission.len();
+    append_sealed(&mut submission, std::slice::from_ref(recipient), |to| {
+        packing.write(to)
+    })?;
+    let (_, envelope) = submission.split_at(front);
+    Envelope::parse(envelope)?;
+    Ok((submission::digest(&salt, envelope), submission))
+}
+
+fn salt_and_tag() -> ([u8; SALT_SIZE_BYTES], [u8; TAG_SIZE_BYTES]) {
+    let mut salt = [0; SALT_SIZE_BYTES];
+    let mut tag = [0; TAG_SIZE_BYTES];
+    OsRng.fill_bytes(&mut salt);
+    OsRng.fill_bytes(&mut tag);
+    (salt, tag)
 }
 
 /// Wraps to all recipients, and derives the key of the header's MAC from the file key it is shown.
