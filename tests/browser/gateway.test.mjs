@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -39,7 +40,7 @@ after(async () => {
   if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
 });
 
-/** `isLooking` for axe, which is a script: the pages have none, and are the same with and without. */
+/** `isLooking` for axe, which is a script and waits for timers: the pages have none, and are the same with and without. */
 async function openStart(lang, { at = url, width = 1280, isLooking = false } = {}) {
   const context = await browser.newContext({ javaScriptEnabled: isLooking, viewport: { width, height: 900 } });
   const page = await context.newPage();
@@ -156,6 +157,32 @@ const opened = (file) =>
     .filter((line) => /open|creat\(/.test(line) && !line.includes(" resumed>"))
     .filter((line) => !line.includes('"/proc/sys/vm/overcommit_memory", O_RDONLY'));
 
+/** A gateway of the test's own: where it is, what it said so far, and how to end it. */
+async function ownGateway(name, change) {
+  const config = join(dir, `${name}.toml`);
+  const text = readFileSync(join(demo, "gateway.toml"), "utf8")
+    .replace(/^listen.*$/m, 'listen = "127.0.0.1:0"')
+    .replace(/^site_dir.*$/m, `site_dir = "${join(demo, "gateway-site")}"`);
+  writeFileSync(config, change(text));
+  const program = spawn(join(programs, "hafan-gateway"), ["serve", "--config", config]);
+  const said = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"]) {
+    program[stream].setEncoding("utf8").on("data", (text) => {
+      said[stream] += text;
+    });
+  }
+  while (!said.stdout.includes("\n")) await once(program.stdout, "data");
+  return {
+    at: `http://${said.stdout.trim().replace("listening on ", "")}`,
+    pid: String(program.pid),
+    said,
+    async end() {
+      program.kill("SIGTERM");
+      await once(program, "exit");
+    },
+  };
+}
+
 const ROUTES = { self: "self", "other-agrees": "other", "other-unaware": "other", witness: "witness", work: "work" };
 
 for (const lang of ["en", "cy"]) {
@@ -252,18 +279,15 @@ for (const lang of ["en", "cy"]) {
     `${lang}: when the server is away it is said, and what was written comes back only when it was asked for`,
     { skip },
     async () => {
-      const config = join(dir, `away-${lang}.toml`);
-      const text = readFileSync(join(demo, "gateway.toml"), "utf8")
-        .replace(/^listen.*$/m, 'listen = "127.0.0.1:0"')
-        .replace(/^server.*$/m, 'server = "127.0.0.1:9"')
-        .replace(/^site_dir.*$/m, `site_dir = "${join(demo, "gateway-site")}"`);
-      writeFileSync(config, text);
-      const program = spawn(join(programs, "hafan-gateway"), ["serve", "--config", config]);
+      const program = await ownGateway(`away-${lang}`, (text) => text.replace(/^server.*$/m, 'server = "127.0.0.1:9"'));
       try {
-        const [said] = await once(program.stdout, "data");
-        const at = `http://${said.toString().trim().replace("listening on ", "")}`;
-        for (const isAsked of [false, true]) {
-          const page = await openForm(lang, { at });
+        // Without JavaScript no timer runs, and axe waits for one: it looks at the same page in a browser that runs it.
+        for (const { isAsked, isLooking } of [
+          { isAsked: false, isLooking: false },
+          { isAsked: true, isLooking: false },
+          { isAsked: true, isLooking: true },
+        ]) {
+          const page = await openForm(lang, { at: program.at, isLooking });
           await page.check('[name="r1"][value="work"]');
           await page.check('[name="r2"][value="unsure"]');
           await page.check('[name="c1"][value="contact"]');
@@ -282,6 +306,7 @@ for (const lang of ["en", "cy"]) {
             assert.equal(await page.inputValue("#a1"), WORDS);
             assert.equal(await page.locator('input[type="hidden"][name="r2"]').getAttribute("value"), "unsure");
             assert.equal(await page.locator('[data-page="r1"]').count(), 0, "what was answered is not asked again");
+            if (isLooking) await everyWidth(page, `given back in ${lang}`);
             await page.getByTestId("try-again").click();
             await page.getByTestId("refused").waitFor({ timeout: 30_000 });
           } else {
@@ -291,12 +316,193 @@ for (const lang of ["en", "cy"]) {
           await page.context().close();
         }
       } finally {
-        program.kill("SIGTERM");
-        await once(program, "exit");
+        await program.end();
       }
     },
   );
 }
+
+// ---------------------------------------------------------------- files
+
+/** A picture, as small as there are. */
+const PICTURE = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+/** Letters of other scripts, marks that a header, a shell, a path and a page could take for their own, and one that turns text. */
+const HOSTILE = 'Ŵŷ 🌧 "a"; name="r1"\r\n\r\n<b>..\\..\\$(x)%2e\u202egnp.txt';
+const FILES = [
+  { name: "llun.png", mimeType: "image/png", buffer: PICTURE },
+  { name: HOSTILE, mimeType: "text/plain", buffer: Buffer.from(`${MARK} in a file\r\n--x--\r\n`) },
+  { name: "large.bin", mimeType: "application/octet-stream", buffer: randomBytes(9 << 20) },
+  { name: "empty.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) },
+];
+/** As src/report/src/name.rs cleans them. */
+const CLEANED = ["llun.png", 'Ŵŷ 🌧 "a"; name="r1"<b>.._.._$(x)%2egnp.txt', "large.bin", "empty.txt"];
+
+async function chooseAndWrite(page, words, files) {
+  await page.check('[name="r1"][value="work"]');
+  await page.check('[name="r2"][value="btp"]');
+  await page.check('[name="c1"][value="contact"]');
+  await page.fill("#a1", words);
+  await page.setInputFiles("#e2", files);
+}
+
+/** Of a process: the most that it ever held in memory, in MiB. */
+const most = (pid) => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+
+test("files reach an officer byte for byte, whatever they are called", { skip }, async () => {
+  const known = references();
+  const trace = join(dir, "files-of-files.txt");
+  const end = await traced(trace);
+  const before = most(gateway);
+  const page = await openForm("en");
+  await chooseAndWrite(page, `${MARK} with files`, FILES);
+  await page.getByTestId("send").click();
+  await page.getByTestId("sent").waitFor({ timeout: 60_000 });
+  await page.context().close();
+  await end();
+  assert.deepEqual(opened(trace), [], "no file was opened, for writing or reading");
+  // Once as it came in, once in the submission, whose class is 16 MiB, and what the line and the pieces have room for.
+  const grown = most(gateway) - before;
+  assert.ok(grown < 9 + 16 + 6, `${grown} MiB more for 9 MiB of files`);
+
+  const reference = await stick.carry(known);
+  const report = JSON.parse(officer("read", reference, "--reason", "exercise", "--json"));
+  writeFileSync(join(dir, "read-files.txt"), JSON.stringify(report));
+  assert.deepEqual(
+    report.files.map(({ name, media_type, size, metadata }) => [name, media_type, size, metadata]),
+    FILES.map(({ mimeType, buffer }, index) => [CLEANED[index], mimeType, buffer.length, "kept"]),
+  );
+  const out = join(dir, "evidence");
+  officer("export", reference, "--reason", "exercise", "--out", out);
+  const exported = readdirSync(join(out, "files")).sort();
+  assert.equal(exported.length, FILES.length);
+  for (const [index, { name, buffer }] of FILES.entries()) {
+    assert.ok(readFileSync(join(out, "files", exported[index])).equals(buffer), name);
+  }
+});
+
+test("files that are too large are said to be, and the words come back to who asked", { skip }, async () => {
+  const known = references();
+  const large = join(dir, "too-large.bin");
+  writeFileSync(large, Buffer.alloc(60 << 20, MARK));
+  const before = most(gateway);
+  const refuse = async (lang, isAsked) => {
+    const page = await openForm(lang);
+    await chooseAndWrite(page, WORDS, [large]);
+    if (isAsked) await page.check("#give-back");
+    await page.getByTestId("send").click();
+    await page.locator(".govuk-error-summary").waitFor({ timeout: 60_000 });
+    assert.ok((await page.locator('a[href^="tel:"]:visible').count()) > 4, "the ways to phone");
+    await fitsIn(page, `too large in ${lang}`);
+    return { page, said: await page.locator(".govuk-error-summary").innerText() };
+  };
+  const plain = await refuse("en", false);
+  assert.match(plain.said, /fewer or smaller files/);
+  assert.equal(new URL(plain.page.url()).pathname, "/btp/en/not-sent/long/");
+  await plain.page.context().close();
+
+  const { page, said } = await refuse("cy", true);
+  assert.match(said, /lai o ffeiliau neu rai llai/);
+  assert.equal(await page.inputValue("#a1"), WORDS);
+  // A smaller one goes with the same words.
+  await page.setInputFiles("#e2", [FILES[0]]);
+  await page.getByTestId("try-again").click();
+  await page.getByTestId("sent").waitFor({ timeout: 60_000 });
+  await page.context().close();
+  const grown = most(gateway) - before;
+  assert.ok(grown < 40, `${grown} MiB more for 60 MiB that were thrown away`);
+  const report = JSON.parse(officer("read", await stick.carry(known), "--reason", "exercise", "--json"));
+  assert.deepEqual(
+    report.files.map(({ name, size }) => [name, size]),
+    [["llun.png", PICTURE.length]],
+  );
+  assert.equal(report.answers.find(({ id }) => id === "a1").answer, WORDS);
+});
+
+test("where there is no room for more files, it is said, and there is room again afterwards", { skip }, async () => {
+  const program = await ownGateway("busy", (text) => text.replace("[forces", "[limits]\nmemory_mib = 128\n[forces"));
+  try {
+    const { hostname, port } = new URL(program.at);
+    // The head of the largest form, of which nothing follows.
+    const holding = connect(Number(port), hostname);
+    await once(holding, "connect");
+    const head = [
+      "POST /btp/en/send HTTP/1.1",
+      "Host: x",
+      "Sec-Fetch-Site: same-origin",
+      "Content-Type: multipart/form-data; boundary=x",
+      `Content-Length: ${35 << 20}`,
+    ];
+    holding.write(`${head.join("\r\n")}\r\n\r\n`);
+    const isFull = async (isAsked) => {
+      const page = await openForm("en", { at: program.at });
+      await chooseAndWrite(page, WORDS, [FILES[2]]);
+      if (isAsked) await page.check("#give-back");
+      const answered = page.waitForResponse((response) => response.request().method() === "POST");
+      await page.getByTestId("send").click();
+      const status = (await answered).status();
+      await page.locator('.govuk-error-summary, [data-testid="sent"]').first().waitFor({ timeout: 60_000 });
+      return { page, status, path: new URL(page.url()).pathname };
+    };
+    // The head is read on another thread than this.
+    let told = await isFull(false);
+    assert.deepEqual([told.status, told.path], [303, "/btp/en/not-sent/busy/"]);
+    assert.ok((await told.page.locator('a[href^="tel:"]:visible').count()) > 4, "the ways to phone");
+    assert.ok((await told.page.locator('a[href^="sms:"]:visible').count()) > 0, "the way to text");
+    await told.page.context().close();
+    told = await isFull(true);
+    assert.equal(told.status, 503);
+    assert.equal(await told.page.inputValue("#a1"), WORDS);
+    assert.ok((await told.page.locator('a[href^="sms:"]:visible').count()) > 0, "the way to text");
+    holding.destroy();
+    await told.page.setInputFiles("#e2", [FILES[2]]);
+    await told.page.getByTestId("try-again").click();
+    await told.page.getByTestId("sent").waitFor({ timeout: 60_000 });
+    await told.page.context().close();
+  } finally {
+    await program.end();
+  }
+});
+
+test("it says where it listens, and nothing of what it is sent, taken or refused", { skip }, async () => {
+  const program = await ownGateway("quiet", (text) => text);
+  try {
+    const page = await openForm("cy", { at: program.at });
+    await chooseAndWrite(page, `${MARK} is not told`, [FILES[0], FILES[1]]);
+    await page.getByTestId("send").click();
+    await page.getByTestId("sent").waitFor({ timeout: 60_000 });
+    await page.context().close();
+    const send = (body, headers = {}) =>
+      fetch(`${program.at}/btp/en/send`, { method: "POST", body, headers, redirect: "manual" });
+    const form = new FormData();
+    form.set("r1", MARK);
+    const statuses = [
+      (await send(form)).status,
+      (await send(MARK, { "content-type": `multipart/form-data; boundary=${MARK}` })).status,
+      (await send(MARK, { "content-type": MARK, referer: `https://x.invalid/${MARK}`, cookie: MARK })).status,
+      (await fetch(`${program.at}/${MARK}?${MARK}`)).status,
+      (await fetch(`${program.at}/btp/en/`, { method: "DELETE" })).status,
+    ];
+    assert.deepEqual(statuses, [303, 303, 303, 404, 405]);
+  } finally {
+    await program.end();
+  }
+  assert.match(program.said.stdout, /^listening on 127\.0\.0\.1:\d+\n$/);
+  assert.equal(program.said.stderr, "");
+});
+
+test("what the gateway passes on has a door of its own at the server", { skip }, async () => {
+  const [, door] = /^server = "(.+)"$/m.exec(readFileSync(join(demo, "gateway.toml"), "utf8"));
+  const statuses = await Promise.all(
+    ["/v1/forces/btp/directory", "/btp/en/", "/log/btp/latest"].map(async (path) => {
+      const answer = await fetch(`http://${door}${path}`);
+      return answer.status;
+    }),
+  );
+  assert.deepEqual(statuses, [200, 404, 404]);
+});
 
 test("nothing of all that was written is in the gateway's memory any more", { skip }, () => {
   const marks = join(dir, "marks.json");
@@ -305,7 +511,9 @@ test("nothing of all that was written is in the gateway's memory any more", { sk
   writeFileSync(
     opened,
     ["en", "cy"]
-      .flatMap((lang) => Object.keys(ROUTES).map((r1) => readFileSync(join(dir, `read-${lang}-${r1}.txt`))))
+      .flatMap((lang) => Object.keys(ROUTES).map((r1) => `${lang}-${r1}`))
+      .concat("files")
+      .map((name) => readFileSync(join(dir, `read-${name}.txt`)))
       .join("\n"),
   );
   const places = ["store", "pinned", "stick", "gateway-site"].flatMap((name) => ["--in", join(demo, name)]);
