@@ -13,6 +13,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use common_http::{Server, lay_out};
+use hafan_gateway::config::Place;
+use hafan_gateway::upstream::{self, Sent};
 use hafan_tests::reports::{Prepared, shaped};
 use hafan_tests::work::{put_with, put_working, solve};
 use xtask::http::{Answer, connect, read_answer};
@@ -140,6 +142,24 @@ fn a_flood_through_the_pages_leaves_the_gateway_its_part() {
     assert_shed(&put(server.address, "btp", &report));
     let answer = put(gateway, "btp", &report);
     assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+#[test]
+fn the_gateway_passes_on_without_work_while_the_pages_are_asked_for_it() {
+    let server = served("gateway_listen = \"127.0.0.1:0\"\n");
+    let (_holding, shed) = flood(server.address, "btp", 0);
+    assert_eq!(shed.json().unwrap()["type"], "/problems/work");
+    let report = shaped(8, 0);
+    let (door, force) = (Place::Tcp(server.gateway.unwrap()), "btp".parse().unwrap());
+    let passed_on = upstream::put(&door, &force, &report.h, report.submission.clone().into());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    assert_eq!(runtime.block_on(passed_on), Sent::Held);
+    // Still asked for, of the pages.
+    let answer = put(server.address, "btp", &shaped(9, 0));
+    assert_eq!(answer.json().unwrap()["type"], "/problems/work");
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Settings {
             epoch_s: 2,
             leaves_per_epoch: 8,
             intake_batch_ms: 500,
-            more: String::new(),
+            more: "gateway_listen = \"127.0.0.1:0\"\n".to_owned(),
         }
     }
 
@@ -368,7 +368,21 @@ impl Layout {
         Ok(text)
     }
 
-    /// Starts the gateway of a server at `server` and waits until it listens; its pages must be built.
+    /// Where a server that was just started takes what the gateway passes on; `gateway_listen` must be configured.
+    ///
+    /// # Errors
+    /// When it does not say so within 60 s.
+    pub fn gateway_door(server: &mut Running) -> Result<SocketAddr> {
+        let heard = server.listener();
+        let mut address = None;
+        server.wait_until(Duration::from_secs(60), || {
+            address = said_after("gateway listening on ", &heard.bytes());
+            address.is_some()
+        })?;
+        address.context("the server does not say where it listens for the gateway")
+    }
+
+    /// Starts the gateway, which passes on to `server`, and waits until it listens; its pages must be built.
     ///
     /// # Errors
     /// When it ends before, or does not listen within 60 s.
@@ -434,10 +448,14 @@ impl Layout {
 
 /// The address in the server's one line `listening on 127.0.0.1:PORT`, once that line is whole.
 fn said_address(heard: &[u8]) -> Option<SocketAddr> {
+    said_after("listening on ", heard)
+}
+
+fn said_after(label: &str, heard: &[u8]) -> Option<SocketAddr> {
     let text = String::from_utf8_lossy(heard);
     text.split_inclusive('\n')
         .filter_map(|line| line.strip_suffix('\n'))
-        .find_map(|line| line.strip_prefix("listening on ")?.parse().ok())
+        .find_map(|line| line.strip_prefix(label)?.parse().ok())
 }
 
 /// Writes a new file that only its owner can read.
@@ -493,6 +511,7 @@ mod tests {
         assert_eq!(said_address(heard).unwrap().port(), 4711);
         assert_eq!(said_address(b"listening on 127.0.0.1:47"), None);
         assert_eq!(said_address(b"admin listening on 127.0.0.1:4712\n"), None);
+        assert_eq!(said_address(b"gateway listening on 127.0.0.1:4713\n"), None);
     }
 
     #[test]

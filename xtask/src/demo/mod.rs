@@ -130,11 +130,12 @@ fn start(layout: &Layout, binaries: &Binaries, gateway_port: u16, show: bool) ->
     site::build_demo(&layout.site(), &layout.roots(), Some(gateway))?;
     let show = if show { Output::Show } else { Output::Keep };
     say("» server");
-    let (server, address) = layout.serve(binaries, show)?;
+    let (mut server, address) = layout.serve(binaries, show)?;
+    let door = Layout::gateway_door(&mut server)?;
     say("» gateway");
     let command = guarded(binaries.gateway());
     let (gateway, gateway_address) =
-        layout.serve_gateway(command, &settings, address, gateway_port, show)?;
+        layout.serve_gateway(command, &settings, door, gateway_port, show)?;
     Ok(System {
         server,
         address,
