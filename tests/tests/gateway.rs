@@ -142,3 +142,8 @@ fn envelopes_of_both_doors_have_the_same_sizes_and_structure() {
     assert!(fixed(&of_gateway).iter().flatten().count() > 40);
     assert_eq!(line_ends(&of_browser), line_ends(&of_gateway));
 }
+
+#[test]
+fn both_doors_refuse_the_same_fields_that_say_who_asks() {
+    assert_eq!(hafan_gateway::forwarded::FIELDS, hafan::forwarded::FIELDS);
+}

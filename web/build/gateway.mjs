@@ -10,8 +10,8 @@ import { ROUTES } from "./questions.mjs";
 /** Not in the plain form: what is sealed to several officers is sealed by the writer's own device or not at all, and there
  * is no short way through a form that is one page. */
 const LEFT_OUT = ["s1", "length"];
-/** Why nothing was sent, or perhaps not: a page each. The program knows the same names (src/gateway/src/answer.rs). */
-export const REFUSALS = ["choices", "nothing", "long", "files", "changed", "busy", "away", "closed", "maybe"];
+/** Why nothing was sent, or perhaps not: a page each. The program knows the same names (src/gateway/src/sealing.rs). */
+export const REFUSALS = ["choices", "nothing", "long", "files", "changed", "busy", "away", "closed", "maybe", "setup"];
 
 /** Words of this door stand in the place of the form's: `plain.q.e2.hint` for `q.e2.hint`. */
 export function plainStrings(strings) {

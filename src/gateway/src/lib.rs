@@ -12,6 +12,7 @@ pub mod config;
 pub mod connections;
 mod dates;
 pub mod form;
+pub mod forwarded;
 pub mod harden;
 mod headers;
 pub mod questions;

@@ -4,6 +4,7 @@
 //! - `POST {place}/form`: the form; only so, and no browser keeps the page for its Back button
 //! - `POST {place}/send`: reads, seals, sends; 303 to `{place}/sent/` or `{place}/not-sent/{why}/`
 //! - `GET /leave`, `GET /readyz`
+//! - 400 to every request that says who asks
 //!
 //! Source of the rules on POST, 303 and `Sec-Fetch-Site`: docs/decisions/0002.
 
@@ -26,6 +27,7 @@ use crate::form::{
     self, FILES_SIZE_BYTES_MAX, FORM_SIZE_BYTES_MAX, Files, Form, FormError, TEXT_SIZE_BYTES_MAX,
     THROWN_AWAY_SIZE_BYTES_MAX,
 };
+use crate::forwarded;
 use crate::questions::Given;
 use crate::sealing::{Keeper, Refusal, today};
 use crate::site::{Page, Site};
@@ -109,6 +111,9 @@ impl Gateway {
 
     async fn route(&self, request: Request<Incoming>) -> Answer {
         let path = request.uri().path().to_owned();
+        if forwarded::tells_who_asks(request.headers()) {
+            return self.set_up_wrongly(request, &path).await;
+        }
         let is_get = request.method() == Method::GET;
         let is_post = request.method() == Method::POST;
         match (path.as_str(), self.place(&path)) {
@@ -251,11 +256,26 @@ impl Gateway {
             | Refusal::Nothing
             | Refusal::Long
             | Refusal::Files
-            | Refusal::Changed => StatusCode::UNPROCESSABLE_ENTITY,
+            | Refusal::Changed
+            | Refusal::Setup => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         answer.headers_mut().insert(CONTENT_TYPE, html);
         answer
+    }
+
+    /// 400 to whatever is asked: nobody should write through a proxy that passes on who they are.
+    async fn set_up_wrongly(&self, request: Request<Incoming>, path: &str) -> Answer {
+        let (head, mut body) = request.into_parts();
+        drain(&mut body).await;
+        let address = self.place(path).map(|(place, _, _)| {
+            let why = Refusal::Setup.name();
+            format!("{place}/not-sent/{why}/")
+        });
+        match address.and_then(|address| self.site.page(&address)) {
+            Some(page) => page_answer(StatusCode::BAD_REQUEST, page, &head.headers),
+            None => empty(StatusCode::BAD_REQUEST),
+        }
     }
 
     fn leave(&self) -> Answer {

@@ -41,11 +41,13 @@ pub enum Refusal {
     Closed,
     /// It went out, and no answer came.
     Maybe,
+    /// The proxy in front passes on who asks.
+    Setup,
 }
 
 impl Refusal {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Choices,
         Self::Nothing,
         Self::Long,
@@ -55,6 +57,7 @@ impl Refusal {
         Self::Away,
         Self::Closed,
         Self::Maybe,
+        Self::Setup,
     ];
 
     /// Its name in the address of its page.
@@ -70,6 +73,7 @@ impl Refusal {
             Self::Away => "away",
             Self::Closed => "closed",
             Self::Maybe => "maybe",
+            Self::Setup => "setup",
         }
     }
 }
