@@ -1,4 +1,4 @@
-//! The server's Debian package: what is in it, with which permissions, and that it starts nothing on a guess.
+//! The Debian packages of server and gateway: what is in them, with which permissions, and that nothing starts on a guess.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,7 +12,7 @@ use std::process::Command;
 
 use hafan_tests::told;
 use xtask::binaries::Binaries;
-use xtask::deb::{Compression, files, pack};
+use xtask::deb::{Compression, Package};
 use xtask::process::output;
 
 fn dpkg_deb(what: &str, package: &Path, more: &[&Path]) -> String {
@@ -22,13 +22,51 @@ fn dpkg_deb(what: &str, package: &Path, more: &[&Path]) -> String {
 }
 
 #[test]
-fn the_package_holds_what_its_list_says_and_its_configuration_is_refused() {
+fn the_servers_package_holds_what_its_list_says_and_its_configuration_is_refused() {
+    holds_what_it_should(
+        Package::Server,
+        "`log_name`: it still says REPLACE-ME, as it came",
+    );
+}
+
+#[test]
+fn the_gateways_package_holds_what_its_list_says_and_its_configuration_is_refused() {
+    holds_what_it_should(
+        Package::Gateway,
+        "`server`: it still says REPLACE-ME, as it came",
+    );
+}
+
+/// Makes the user and the folder of a package in `root`; gives the accounts that there are then.
+fn user_and_folder(root: &Path, name: &str) -> String {
+    let mut at = std::ffi::OsString::from("--root=");
+    at.push(root);
+    let file = format!("{name}.conf");
+    let mut users = Command::new("systemd-sysusers");
+    output("systemd-sysusers", users.arg(&at).arg(&file)).unwrap();
+    let mut folders = Command::new("systemd-tmpfiles");
+    output(
+        "systemd-tmpfiles",
+        folders.arg(&at).args(["--create", &file]),
+    )
+    .unwrap();
+    fs::read_to_string(root.join("etc/passwd")).unwrap()
+}
+
+fn holds_what_it_should(of: Package, refused: &str) {
+    let name = of.name();
     let dir = tempfile::tempdir().unwrap();
     let binaries = Binaries::built().unwrap();
-    let package = pack(binaries.dir(), dir.path(), Compression::None).unwrap();
+    let package = of
+        .pack(binaries.dir(), dir.path(), Compression::None)
+        .unwrap();
 
     let control = dpkg_deb("--field", &package, &[]);
-    for line in ["Package: hafan", "Section: net", "Depends: libc6"] {
+    for line in [
+        &format!("Package: {name}\n"),
+        "Section: net",
+        "Depends: libc6",
+    ] {
         assert!(control.contains(line), "{line}: {control}");
     }
     // Every file as listed, all of root, nothing that others may write, nothing that runs as somebody else.
@@ -49,7 +87,8 @@ fn the_package_holds_what_its_list_says_and_its_configuration_is_refused() {
             }
         }
     }
-    let wanted: BTreeMap<String, String> = files()
+    let wanted: BTreeMap<String, String> = of
+        .files()
         .unwrap()
         .into_iter()
         .map(|file| {
@@ -66,7 +105,7 @@ fn the_package_holds_what_its_list_says_and_its_configuration_is_refused() {
     let unpacked = dir.path().join("unpacked");
     dpkg_deb("--raw-extract", &package, &[&unpacked]);
     let conffiles = fs::read_to_string(unpacked.join("DEBIAN/conffiles")).unwrap();
-    assert_eq!(conffiles, "/etc/hafan/config.toml\n");
+    assert_eq!(conffiles, format!("/etc/{name}/config.toml\n"));
     for script in ["postinst", "prerm"] {
         let (status, _, said) = told(
             Command::new("sh")
@@ -83,16 +122,18 @@ fn the_package_holds_what_its_list_says_and_its_configuration_is_refused() {
         assert!(!text.contains("rm "), "{script} deletes something");
     }
 
+    // What its postinst asks of systemd, of the unpacked package instead of this machine.
+    let accounts = user_and_folder(&unpacked, name);
+    assert!(accounts.contains(&format!("{name}:x:")), "{accounts}");
+    assert!(unpacked.join("run").join(name).is_dir());
+
     // Its program, with its configuration, refuses by name.
     let (status, out, err) = told(
-        Command::new(unpacked.join("usr/bin/hafan"))
+        Command::new(unpacked.join("usr/bin").join(name))
             .args(["check-config", "--config"])
-            .arg(unpacked.join("etc/hafan/config.toml")),
+            .arg(unpacked.join("etc").join(name).join("config.toml")),
     )
     .unwrap();
     assert_eq!(status.code(), Some(2), "{out}{err}");
-    assert!(
-        err.contains("`log_name`: it still says REPLACE-ME"),
-        "{err}"
-    );
+    assert!(err.contains(refused), "{err}");
 }

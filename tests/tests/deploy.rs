@@ -45,6 +45,8 @@ struct Proxy {
 enum Kind {
     Nginx,
     Caddy,
+    /// nginx before the gateway.
+    Door,
 }
 
 /// A port that nobody had a moment ago.
@@ -70,14 +72,27 @@ impl Kind {
         certificate(dir);
         let (port, plain) = (free_port(), free_port());
         let (ssl, socket) = (format!("{}/", dir.display()), socket_of(dir));
+        let program = match self {
+            Self::Nginx | Self::Caddy => "hafan",
+            Self::Door => "hafan-gateway",
+        };
+        let (of_ssl, of_socket) = (
+            format!("/etc/ssl/{program}/"),
+            format!("/run/{program}/http.sock"),
+        );
         let paths = [
-            ("/etc/ssl/hafan/", ssl),
-            ("/run/hafan/http.sock", socket.display().to_string()),
+            (of_ssl.as_str(), ssl),
+            (of_socket.as_str(), socket.display().to_string()),
         ];
         let config = dir.join("proxy.conf");
         let command = match self {
-            Self::Nginx => {
+            Self::Nginx | Self::Door => {
+                let (file, host) = match self {
+                    Self::Door => ("nginx/gateway.conf", "form.example"),
+                    Self::Nginx | Self::Caddy => ("nginx/nginx.conf", HOST),
+                };
                 let own = [
+                    (host, HOST.to_owned()),
                     ("user www-data;", "user root;".to_owned()),
                     ("/run/nginx.pid", format!("{}/pid", dir.display())),
                     ("listen 443", format!("listen 127.0.0.1:{port}")),
@@ -85,7 +100,7 @@ impl Kind {
                     ("listen [::]:443", format!("listen [::1]:{port}")),
                     ("listen [::]:80", format!("listen [::1]:{plain}")),
                 ];
-                let text = put_in(&shipped("nginx/nginx.conf"), &[&paths[..], &own].concat());
+                let text = put_in(&shipped(file), &[&paths[..], &own].concat());
                 fs::write(&config, text).unwrap();
                 let nginx = |arguments: &[&str]| {
                     let mut command = guarded("nginx");
@@ -309,14 +324,19 @@ fn listener(dir: &Path) -> JoinHandle<BTreeSet<String>> {
 
 #[test]
 fn of_a_requests_head_only_what_is_needed_goes_on() {
-    for kind in [Kind::Nginx, Kind::Caddy] {
+    for kind in [Kind::Nginx, Kind::Caddy, Kind::Door] {
         let scratch = tempfile::tempdir().unwrap();
         let server = listener(scratch.path());
         let proxy = kind.start(scratch.path());
         let fields = telling_fields() + "Accept-Encoding: br\r\n";
         assert_eq!(proxy.get("/", &fields).status, 204);
         let passed = server.join().unwrap();
-        let wanted = ["host", "connection", "accept-encoding", "user-agent"];
+        let mut wanted = vec!["host", "connection", "accept-encoding", "user-agent"];
+        if matches!(kind, Kind::Door) {
+            // By these it knows a form that another site sent.
+            wanted.extend(["sec-fetch-site", "origin"]);
+            assert!(passed.contains("sec-fetch-site"), "{passed:?}");
+        }
         let more: Vec<_> = passed
             .iter()
             .filter(|name| !wanted.contains(&name.as_str()))
@@ -348,9 +368,9 @@ fn tor_takes_its_configuration_and_tells_no_circuits_apart() {
     }
 }
 
-#[test]
-fn the_unit_is_as_tight_as_its_page_says_and_gives_no_secret_away() {
-    let unit = root().join("deploy/systemd/hafan.service");
+/// The text of a unit, which systemd knows whole, and which is as tight as its page says.
+fn unit(name: &str) -> String {
+    let unit = root().join("deploy/systemd").join(name);
     let mut command = Command::new("systemd-analyze");
     command
         .args(["security", "--offline=yes", "--no-pager"])
@@ -358,21 +378,32 @@ fn the_unit_is_as_tight_as_its_page_says_and_gives_no_secret_away() {
     let said = String::from_utf8(output("systemd-analyze", &mut command).unwrap()).unwrap();
     let level = said
         .lines()
-        .find_map(|line| line.split_once("Overall exposure level for hafan.service: "))
+        .find_map(|line| line.split_once(&format!("Overall exposure level for {name}: ")))
         .and_then(|(_, rest)| rest.split_whitespace().next())
         .unwrap();
     assert!(level.parse::<f32>().unwrap() <= 0.5, "{said}");
     let page = shipped("README.md");
-    assert!(
-        page.contains(&format!("exposure level {level} ")),
-        "{level}"
-    );
-    let (_, said, errors) = told(Command::new("systemd-analyze").arg("verify").arg(&unit)).unwrap();
+    let told = format!("deploy/systemd/{name}`: exposure level {level} of 10");
+    assert!(page.contains(&told), "{told}");
+    let (_, said, errors) =
+        hafan_tests::told(Command::new("systemd-analyze").arg("verify").arg(&unit)).unwrap();
     assert!(!(said + &errors).contains("Unknown"), "{errors}");
-    let text = fs::read_to_string(&unit).unwrap();
-    let set = |name: &str| text.lines().any(|line| line.starts_with(name));
-    assert!(set("LoadCredential=log.key:") && set("LimitCORE=0") && set("MemorySwapMax=0"));
-    assert!(!set("Environment") && !set("PassEnvironment"));
+    fs::read_to_string(&unit).unwrap()
+}
+
+#[test]
+fn the_units_are_as_tight_as_their_page_says_and_give_no_secret_away() {
+    for name in ["hafan.service", "hafan-gateway.service"] {
+        let text = unit(name);
+        let set = |name: &str| text.lines().any(|line| line.starts_with(name));
+        assert!(set("LimitCORE=0") && set("MemorySwapMax=0"), "{name}");
+        assert!(set("PrivateNetwork=yes"), "{name}");
+        assert!(!set("Environment") && !set("PassEnvironment"), "{name}");
+        // The gateway has no secret, and locks what it holds.
+        let is_gateway = name.starts_with("hafan-gateway");
+        assert_eq!(set("LoadCredential="), !is_gateway, "{name}");
+        assert_eq!(set("LimitMEMLOCK=infinity"), is_gateway, "{name}");
+    }
 }
 
 /// The address family that is all a server behind these proxies needs.

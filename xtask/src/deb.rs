@@ -1,4 +1,4 @@
-//! `cargo xtask deb`: the server's Debian package, from the list in `deploy/debian/files`.
+//! `cargo xtask deb`: the Debian packages of server and gateway, each from its list `deploy/debian/NAME/files`.
 //!
 //! Debian's own `dpkg-deb` packs a folder. `cargo-deb` would have to be compiled first, with some two hundred crates, and
 //! would add nothing that the list does not say.
@@ -23,87 +23,165 @@ pub enum Compression {
     None,
 }
 
-/// Builds the program for release, and the package of it: `target/debian/hafan_VERSION_ARCH.deb`.
-///
-/// # Errors
-/// When the program does not build, or `dpkg-deb` is missing or refuses.
-pub fn build() -> Result<PathBuf> {
-    run(
-        "cargo build --release (hafan)",
-        cargo().args([
-            "build",
-            "--release",
-            "--locked",
-            "--package=hafan",
-            "--bins",
-        ]),
-    )?;
-    let target = target_dir()?;
-    pack(
-        &target.join("release"),
-        &target.join("debian"),
-        Compression::Xz,
-    )
+/// What is packed. A machine has one of them: the gateway sees what people write, and belongs beside nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Package {
+    /// `hafan`.
+    Server,
+    /// `hafan-gateway`.
+    Gateway,
 }
 
-/// Packs programs that are built already.
+impl Package {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Server, Self::Gateway];
+
+    /// Its name, that of its program, of its crate and of its folder in `/etc`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "hafan",
+            Self::Gateway => "hafan-gateway",
+        }
+    }
+
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Server => {
+                "takes sealed reports and publishes the log\n \
+                 The server of Hafan: people tell a police force about rape or sexual assault,\n \
+                 with or without saying who they are. It holds ciphertext and public keys only.\n"
+            }
+            Self::Gateway => {
+                "takes a report as a plain form and seals it at once\n \
+                 The door of Hafan without JavaScript: people tell a police force about rape or\n \
+                 sexual assault. It sees one report for as long as it takes to seal it.\n"
+            }
+        }
+    }
+
+    fn dir(self) -> PathBuf {
+        root().join("deploy/debian").join(self.name())
+    }
+
+    /// The list of what it holds.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line is none.
+    pub fn files(self) -> Result<Vec<Packed>> {
+        let path = self.dir().join("files");
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                let parts: Vec<&str> = line.split_whitespace().collect();
+                let [mode, source, target] = parts.as_slice() else {
+                    bail!("{}: wanted mode, source and target: {line}", path.display());
+                };
+                Ok(Packed {
+                    mode: u32::from_str_radix(mode, 8)?,
+                    source: (*source).to_owned(),
+                    target: (*target).to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    fn control(self, architecture: &str, installed_kib: u64) -> String {
+        format!(
+            "Package: {}\nVersion: {}\nArchitecture: {architecture}\nMaintainer: Hafan <hafan@localhost>\n\
+             Installed-Size: {installed_kib}\nDepends: libc6 (>= 2.36), libgcc-s1, systemd (>= 252)\nSection: net\n\
+             Priority: optional\nDescription: {}",
+            self.name(),
+            env!("CARGO_PKG_VERSION"),
+            self.description()
+        )
+    }
+
+    /// Packs a program that is built already.
+    ///
+    /// # Errors
+    /// When a file of the list is missing, or `dpkg-deb` refuses.
+    pub fn pack(
+        self,
+        binaries_dir: &Path,
+        out_dir: &Path,
+        compression: Compression,
+    ) -> Result<PathBuf> {
+        let stage = out_dir.join("stage");
+        if stage.exists() {
+            fs::remove_dir_all(&stage)?;
+        }
+        let files = self.files()?;
+        for file in &files {
+            let from = match file.source.strip_prefix("bin/") {
+                Some(program) => binaries_dir.join(program),
+                None => root().join(&file.source),
+            };
+            put(&from, &stage.join(&file.target), file.mode)?;
+        }
+        let architecture = output(
+            "dpkg --print-architecture",
+            Command::new("dpkg").arg("--print-architecture"),
+        )?;
+        let architecture = String::from_utf8(architecture)?.trim().to_owned();
+        let control = stage.join("DEBIAN");
+        write(
+            &control.join("control"),
+            &self.control(&architecture, installed_kib(&stage)?),
+            0o644,
+        )?;
+        let conffiles: String = files
+            .iter()
+            .filter(|file| file.target.starts_with("etc/"))
+            .map(|file| format!("/{}\n", file.target))
+            .collect();
+        write(&control.join("conffiles"), &conffiles, 0o644)?;
+        for script in ["postinst", "prerm"] {
+            put(&self.dir().join(script), &control.join(script), 0o755)?;
+        }
+        let package = out_dir.join(format!(
+            "{}_{}_{architecture}.deb",
+            self.name(),
+            env!("CARGO_PKG_VERSION")
+        ));
+        let method = match compression {
+            Compression::Xz => "-Zxz",
+            Compression::None => "-Znone",
+        };
+        run(
+            "dpkg-deb --build",
+            Command::new("dpkg-deb")
+                .args(["--root-owner-group", method, "--build"])
+                .arg(&stage)
+                .arg(&package)
+                .stdout(std::process::Stdio::null()),
+        )?;
+        Ok(package)
+    }
+}
+
+/// Builds both programs for release, and their packages: `target/debian/NAME_VERSION_ARCH.deb`.
 ///
 /// # Errors
-/// When a file of the list is missing, or `dpkg-deb` refuses.
-pub fn pack(binaries_dir: &Path, out_dir: &Path, compression: Compression) -> Result<PathBuf> {
-    let stage = out_dir.join("stage");
-    if stage.exists() {
-        fs::remove_dir_all(&stage)?;
+/// When a program does not build, or `dpkg-deb` is missing or refuses.
+pub fn build() -> Result<Vec<PathBuf>> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--locked", "--bins"]);
+    for package in Package::ALL {
+        command.args(["--package", package.name()]);
     }
-    let files = files()?;
-    for file in &files {
-        let from = match file.source.strip_prefix("bin/") {
-            Some(program) => binaries_dir.join(program),
-            None => root().join(&file.source),
-        };
-        put(&from, &stage.join(&file.target), file.mode)?;
-    }
-    let architecture = output(
-        "dpkg --print-architecture",
-        Command::new("dpkg").arg("--print-architecture"),
-    )?;
-    let architecture = String::from_utf8(architecture)?.trim().to_owned();
-    let control = stage.join("DEBIAN");
-    write(
-        &control.join("control"),
-        &self::control(&architecture, installed_kib(&stage)?),
-        0o644,
-    )?;
-    let conffiles: String = files
-        .iter()
-        .filter(|file| file.target.starts_with("etc/"))
-        .map(|file| format!("/{}\n", file.target))
-        .collect();
-    write(&control.join("conffiles"), &conffiles, 0o644)?;
-    for script in ["postinst", "prerm"] {
-        put(
-            &root().join("deploy/debian").join(script),
-            &control.join(script),
-            0o755,
-        )?;
-    }
-    let package = out_dir.join(format!(
-        "hafan_{}_{architecture}.deb",
-        env!("CARGO_PKG_VERSION")
-    ));
-    let method = match compression {
-        Compression::Xz => "-Zxz",
-        Compression::None => "-Znone",
+    run("cargo build --release (hafan, hafan-gateway)", &mut command)?;
+    let target = target_dir()?;
+    let pack = |package: Package| {
+        package.pack(
+            &target.join("release"),
+            &target.join("debian"),
+            Compression::Xz,
+        )
     };
-    run(
-        "dpkg-deb --build",
-        Command::new("dpkg-deb")
-            .args(["--root-owner-group", method, "--build"])
-            .arg(&stage)
-            .arg(&package)
-            .stdout(std::process::Stdio::null()),
-    )?;
-    Ok(package)
+    Package::ALL.into_iter().map(pack).collect()
 }
 
 /// A line of the list.
@@ -114,41 +192,6 @@ pub struct Packed {
     pub source: String,
     /// In the package.
     pub target: String,
-}
-
-/// The list of what the package holds.
-///
-/// # Errors
-/// When it cannot be read, or a line is none.
-pub fn files() -> Result<Vec<Packed>> {
-    let path = root().join("deploy/debian/files");
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let parts: Vec<&str> = line.split_whitespace().collect();
-            let [mode, source, target] = parts.as_slice() else {
-                bail!("{}: wanted mode, source and target: {line}", path.display());
-            };
-            Ok(Packed {
-                mode: u32::from_str_radix(mode, 8)?,
-                source: (*source).to_owned(),
-                target: (*target).to_owned(),
-            })
-        })
-        .collect()
-}
-
-fn control(architecture: &str, installed_kib: u64) -> String {
-    format!(
-        "Package: hafan\nVersion: {}\nArchitecture: {architecture}\nMaintainer: Hafan <hafan@localhost>\n\
-         Installed-Size: {installed_kib}\nDepends: libc6 (>= 2.36), libgcc-s1, systemd (>= 252)\nSection: net\n\
-         Priority: optional\nDescription: takes sealed reports and publishes the log\n \
-         The server of Hafan: people tell a police force about rape or sexual assault,\n \
-         with or without saying who they are. It holds ciphertext and public keys only.\n",
-        env!("CARGO_PKG_VERSION")
-    )
 }
 
 /// The size of all files, in KiB, each rounded up, as Debian's policy has it.

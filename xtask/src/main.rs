@@ -171,7 +171,9 @@ fn run(command: Command) -> Result<()> {
         Command::Screenshots { out } => browsers::screenshots(&out),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Deb => {
-            say(&format!("The package is {}.", deb::build()?.display()));
+            for package in deb::build()? {
+                say(&format!("A package is {}.", package.display()));
+            }
             Ok(())
         }
         Command::Deps => deps::write_lists(),

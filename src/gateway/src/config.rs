@@ -152,6 +152,14 @@ pub enum ConfigError {
         /// What is wanted.
         wanted: &'static str,
     },
+    /// Something is as the package has it.
+    #[error(
+        "`{option}`: it still says {UNFILLED}, as it came with the package: write what is right for you"
+    )]
+    Unfilled {
+        /// Which.
+        option: String,
+    },
     /// The name of a force is not one.
     #[error("[forces.{name}]")]
     Force {
@@ -188,6 +196,7 @@ impl Config {
             });
         }
         let text = std::fs::read_to_string(path).map_err(failed)?;
+        check_filled(&text)?;
         let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Form {
             path: path.to_owned(),
             source,
@@ -241,6 +250,65 @@ impl Config {
     }
 }
 
+/// What the configuration of the package says where only the operator knows.
+const UNFILLED: &str = "REPLACE-ME";
+
+/// Refuses a configuration in which something is left as the package has it.
+fn check_filled(text: &str) -> Result<(), ConfigError> {
+    let mut lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
+    let left = lines.find(|line| line.contains(UNFILLED));
+    left.map_or(Ok(()), |line| {
+        let option = line.split('=').next().unwrap_or_default().trim().to_owned();
+        Err(ConfigError::Unfilled { option })
+    })
+}
+
 fn default_leave_url() -> String {
     "https://www.bbc.co.uk/weather".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use hafan_tlog::Signer;
+
+    use super::{Config, ConfigError};
+
+    fn parsed(text: &str) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    fn refused(text: &str) -> String {
+        parsed(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_the_package_left_open_is_refused_by_name() {
+        let packed = include_str!("../../../deploy/gateway.toml");
+        let found = refused(packed);
+        assert!(
+            found.contains("`server`") && found.contains("REPLACE-ME"),
+            "{found}"
+        );
+        let named = packed.replace("/REPLACE-ME/", "/run/hafan/");
+        assert!(refused(&named).contains("`root`"));
+        let root = Signer::from_seed("hafan/btp/root", &[7; 32]).unwrap();
+        let filled = named.replace("REPLACE-ME\"", &format!("{}\"", root.verifier()));
+        assert!(parsed(&filled).is_ok());
+    }
+
+    #[test]
+    fn a_server_elsewhere_is_refused() {
+        let packed = include_str!("../../../deploy/gateway.toml");
+        let away = packed.replace("unix:/REPLACE-ME/gateway.sock", "192.0.2.1:8080");
+        let error = parsed(&away.replace("REPLACE-ME", "x")).unwrap_err();
+        let ConfigError::Form { source, .. } = error else {
+            panic!("{error}");
+        };
+        assert!(source.to_string().contains("loopback"), "{source}");
+    }
 }

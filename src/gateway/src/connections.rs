@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use listenfd::ListenFd;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -45,6 +46,17 @@ pub enum ListenError {
         /// From the operating system.
         source: io::Error,
     },
+    /// What the service manager handed over is no listening socket.
+    #[error("what the service manager handed over is no socket that takes connections")]
+    Handed(#[source] io::Error),
+    /// A socket that nobody asked for.
+    #[error(
+        "the service manager handed over a socket that is not {listen}: write the same address into `listen` and into ListenStream="
+    )]
+    Stray {
+        /// As configured.
+        listen: Place,
+    },
     /// Something that is not a socket lies at the path.
     #[error("{0} is not a socket: move it away or choose another path for `listen`")]
     NotASocket(PathBuf),
@@ -59,11 +71,58 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Binds.
+    /// Takes the socket that systemd opened and handed over (`LISTEN_FDS`), where there is one, and else binds. A socket that was handed
+    /// over stays open while the gateway restarts: a form that comes meanwhile waits in the kernel's queue.
     ///
     /// # Errors
-    /// The address is taken, or the path is not a socket.
-    pub fn bind(listen: &Place) -> Result<Self, ListenError> {
+    /// The address is taken, the path is not a socket, or what was handed over is another one.
+    pub fn open(listen: &Place) -> Result<Self, ListenError> {
+        let mut from = ListenFd::from_env();
+        match from.len() {
+            0 => Self::bind(listen),
+            1 => {
+                let unix = from.take_unix_listener(0);
+                let handed = match unix {
+                    Ok(socket) => socket.map(Self::Unix),
+                    Err(_no_unix_socket) => from
+                        .take_tcp_listener(0)
+                        .map_err(ListenError::Handed)?
+                        .map(Self::Tcp),
+                };
+                match handed {
+                    Some(socket) if socket.is_at(listen)? => Ok(socket),
+                    Some(_) | None => Err(ListenError::Stray {
+                        listen: listen.clone(),
+                    }),
+                }
+            }
+            _more => Err(ListenError::Stray {
+                listen: listen.clone(),
+            }),
+        }
+    }
+
+    /// Whether it listens there; it waits for nobody from now on.
+    fn is_at(&self, listen: &Place) -> Result<bool, ListenError> {
+        let place = match self {
+            Self::Tcp(socket) => {
+                socket.set_nonblocking(true).map_err(ListenError::Handed)?;
+                Some(Place::Tcp(
+                    socket.local_addr().map_err(ListenError::Handed)?,
+                ))
+            }
+            Self::Unix(socket) => {
+                socket.set_nonblocking(true).map_err(ListenError::Handed)?;
+                let address = socket.local_addr().map_err(ListenError::Handed)?;
+                address
+                    .as_pathname()
+                    .map(|path| Place::Unix(path.to_owned()))
+            }
+        };
+        Ok(place.as_ref() == Some(listen))
+    }
+
+    fn bind(listen: &Place) -> Result<Self, ListenError> {
         let failed = |source| ListenError::Bind {
             listen: listen.clone(),
             source,

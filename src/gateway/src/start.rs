@@ -67,7 +67,9 @@ impl StartError {
             Self::Site(_)
             | Self::Questions(_)
             | Self::Headers(_)
-            | Self::Listen(ListenError::NotASocket(_))
+            | Self::Listen(
+                ListenError::NotASocket(_) | ListenError::Handed(_) | ListenError::Stray { .. },
+            )
             | Self::Harden(_) => 4,
         }
     }
@@ -132,7 +134,7 @@ fn check_pages(site: &Site, place: &str) -> Result<(), SiteError> {
 /// [`StartError`].
 pub fn serve(path: &Path) -> Result<(), StartError> {
     let (config, gateway) = read(path)?;
-    let bound = Bound::bind(&config.listen)?;
+    let bound = Bound::open(&config.listen)?;
     let place = bound.place(&config.listen);
     harden::places(match &config.server {
         Place::Tcp(address) => Some(*address),
