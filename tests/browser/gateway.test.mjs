@@ -7,9 +7,10 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import test, { after, before } from "node:test";
 import { chromium } from "playwright-core";
 import { Stick, demo, officer, references, skip as isNoDemo } from "./office.mjs";
@@ -225,7 +226,7 @@ for (const lang of ["en", "cy"]) {
     for (const path of [
       "",
       "sent/",
-      ...["choices", "nothing", "long", "files", "changed", "busy", "away", "closed", "maybe"].map(
+      ...["choices", "nothing", "long", "files", "changed", "busy", "away", "closed", "maybe", "setup"].map(
         (why) => `not-sent/${why}/`,
       ),
     ]) {
@@ -422,6 +423,7 @@ test("files that are too large are said to be, and the words come back to who as
 });
 
 test("where there is no room for more files, it is said, and there is room again afterwards", { skip }, async () => {
+  const known = references();
   const program = await ownGateway("busy", (text) => text.replace("[forces", "[limits]\nmemory_mib = 128\n[forces"));
   try {
     const { hostname, port } = new URL(program.at);
@@ -446,7 +448,6 @@ test("where there is no room for more files, it is said, and there is room again
       await page.locator('.govuk-error-summary, [data-testid="sent"]').first().waitFor({ timeout: 60_000 });
       return { page, status, path: new URL(page.url()).pathname };
     };
-    // The head is read on another thread than this.
     let told = await isFull(false);
     assert.deepEqual([told.status, told.path], [303, "/btp/en/not-sent/busy/"]);
     assert.ok((await told.page.locator('a[href^="tel:"]:visible').count()) > 4, "the ways to phone");
@@ -461,12 +462,15 @@ test("where there is no room for more files, it is said, and there is room again
     await told.page.getByTestId("try-again").click();
     await told.page.getByTestId("sent").waitFor({ timeout: 60_000 });
     await told.page.context().close();
+    // One arrived, and none of those that were told so.
+    await stick.carry(known);
   } finally {
     await program.end();
   }
 });
 
 test("it says where it listens, and nothing of what it is sent, taken or refused", { skip }, async () => {
+  const known = references();
   const program = await ownGateway("quiet", (text) => text);
   try {
     const page = await openForm("cy", { at: program.at });
@@ -486,11 +490,94 @@ test("it says where it listens, and nothing of what it is sent, taken or refused
       (await fetch(`${program.at}/btp/en/`, { method: "DELETE" })).status,
     ];
     assert.deepEqual(statuses, [303, 303, 303, 404, 405]);
+    await stick.carry(known);
   } finally {
     await program.end();
   }
   assert.match(program.said.stdout, /^listening on 127\.0\.0\.1:\d+\n$/);
   assert.equal(program.said.stderr, "");
+});
+
+/** In systemd's place: holds a socket open, and hands it to a program for each line that it reads. */
+const HOLDER = `
+import os, socket, sys
+held = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.dup2(held.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+        os.execv(sys.argv[2], sys.argv[2:])
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+`;
+
+test("behind a socket that outlives it, whoever comes while it restarts waits and is answered", { skip }, async () => {
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address();
+  free.close();
+  const config = join(dir, "handed.toml");
+  const text = readFileSync(join(demo, "gateway.toml"), "utf8").replace(
+    /^site_dir.*$/m,
+    `site_dir = "${join(demo, "gateway-site")}"`,
+  );
+  const listenOn = (address) => writeFileSync(config, text.replace(/^listen.*$/m, `listen = "${address}"`));
+  const command = [join(programs, "hafan-gateway"), "serve", "--config", config];
+  const holder = spawn("python3", ["-c", HOLDER, String(port), ...command], { stdio: ["pipe", "pipe", "pipe"] });
+  const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]();
+  const line = async () => (await lines.next()).value;
+  const start = () => holder.stdin.write("\n");
+  try {
+    listenOn(`127.0.0.1:${port}`);
+    start();
+    const first = [await line(), await line()];
+    const pid = Number(first.find((one) => /^\d+$/.test(one)));
+    assert.ok(first.includes(`listening on 127.0.0.1:${port}`), first.join());
+    const ask = () => fetch(`http://127.0.0.1:${port}/btp/en/`);
+    assert.equal((await ask()).status, 200);
+    process.kill(pid, "SIGTERM");
+    assert.equal(await line(), "0");
+    const waiting = ask();
+    assert.equal(await Promise.race([waiting, new Promise((told) => setTimeout(told, 300, "waits"))]), "waits");
+    start();
+    assert.equal((await waiting).status, 200);
+    const second = [await line(), await line()];
+    process.kill(Number(second.find((one) => /^\d+$/.test(one))), "SIGTERM");
+    assert.equal(await line(), "0");
+    // Another socket than the configuration names.
+    listenOn("127.0.0.1:9");
+    const refusal = once(holder.stderr, "data");
+    start();
+    await line();
+    assert.equal(await line(), "4");
+    assert.match(String((await refusal)[0]), /handed over a socket that is not 127\.0\.0\.1:9/);
+  } finally {
+    holder.stdin.end();
+    await once(holder, "exit");
+  }
+});
+
+test("through a proxy that passes on who asks nothing is taken", { skip }, async () => {
+  for (const [lang, words] of [
+    ["en", /tells it who asks/],
+    ["cy", /pwy sy.*n gofyn/],
+  ]) {
+    const form = new FormData();
+    form.set("r1", "work");
+    const headers = { "X-Forwarded-For": "203.0.113.77" };
+    for (const [path, init] of [
+      ["", { headers }],
+      ["send", { headers, method: "POST", body: form }],
+    ]) {
+      const answer = await fetch(`${url}/btp/${lang}/${path}`, { ...init, redirect: "manual" });
+      const text = await answer.text();
+      assert.equal(answer.status, 400);
+      assert.match(text, words);
+      assert.doesNotMatch(text, /203\.0\.113/);
+    }
+  }
 });
 
 test("what the gateway passes on has a door of its own at the server", { skip }, async () => {
