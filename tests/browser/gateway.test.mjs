@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test, { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { CLEANED, HOLDER, PICTURE, filesWith, most, opened, ownGateway, traced } from "./door.mjs";
 import { Stick, demo, officer, references, skip as isNoDemo } from "./office.mjs";
 import { WORDS, everyWidth, fitsIn, full, keepsNothing, lookAt, mustSay } from "./walk.mjs";
 
@@ -27,6 +28,8 @@ const exclusive = new Set(
 const baseOf = (id) => id.replace(/-[nr]\d$/, "");
 /** 26 characters, as the auditor's marks are. */
 const MARK = Array.from(randomBytes(26), (byte) => "abcdefghijkmnpqrstuvwxyz23456789"[byte % 32]).join("");
+
+const FILES = filesWith(MARK);
 
 let browser, dir, stick;
 before(async () => {
@@ -129,61 +132,6 @@ async function contentOf(page) {
   }
 }
 
-/** What is done with files from now on, until `end` is called. */
-async function traced(file) {
-  const strace = spawn("strace", [
-    "-f",
-    "-e",
-    "trace=open,openat,openat2,creat,write,writev",
-    "-o",
-    file,
-    "-p",
-    gateway,
-  ]);
-  const [said] = await once(strace.stderr, "data");
-  assert.match(said.toString(), /attached/);
-  return async () => {
-    strace.kill("SIGINT");
-    await once(strace, "exit");
-  };
-}
-
-/**
- * Calls that open a file, but for what glibc looks at when it gives memory back, which Landlock refuses. The end of a call
- * that another thread came between stands on a line of its own, without its arguments.
- */
-const opened = (file) =>
-  readFileSync(file, "utf8")
-    .split("\n")
-    .filter((line) => /open|creat\(/.test(line) && !line.includes(" resumed>"))
-    .filter((line) => !line.includes('"/proc/sys/vm/overcommit_memory", O_RDONLY'));
-
-/** A gateway of the test's own: where it is, what it said so far, and how to end it. */
-async function ownGateway(name, change) {
-  const config = join(dir, `${name}.toml`);
-  const text = readFileSync(join(demo, "gateway.toml"), "utf8")
-    .replace(/^listen.*$/m, 'listen = "127.0.0.1:0"')
-    .replace(/^site_dir.*$/m, `site_dir = "${join(demo, "gateway-site")}"`);
-  writeFileSync(config, change(text));
-  const program = spawn(join(programs, "hafan-gateway"), ["serve", "--config", config]);
-  const said = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"]) {
-    program[stream].setEncoding("utf8").on("data", (text) => {
-      said[stream] += text;
-    });
-  }
-  while (!said.stdout.includes("\n")) await once(program.stdout, "data");
-  return {
-    at: `http://${said.stdout.trim().replace("listening on ", "")}`,
-    pid: String(program.pid),
-    said,
-    async end() {
-      program.kill("SIGTERM");
-      await once(program, "exit");
-    },
-  };
-}
-
 const ROUTES = { self: "self", "other-agrees": "other", "other-unaware": "other", witness: "witness", work: "work" };
 
 for (const lang of ["en", "cy"]) {
@@ -280,7 +228,9 @@ for (const lang of ["en", "cy"]) {
     `${lang}: when the server is away it is said, and what was written comes back only when it was asked for`,
     { skip },
     async () => {
-      const program = await ownGateway(`away-${lang}`, (text) => text.replace(/^server.*$/m, 'server = "127.0.0.1:9"'));
+      const program = await ownGateway(dir, `away-${lang}`, (text) =>
+        text.replace(/^server.*$/m, 'server = "127.0.0.1:9"'),
+      );
       try {
         // Without JavaScript no timer runs, and axe waits for one: it looks at the same page in a browser that runs it.
         for (const { isAsked, isLooking } of [
@@ -325,22 +275,6 @@ for (const lang of ["en", "cy"]) {
 
 // ---------------------------------------------------------------- files
 
-/** A picture, as small as there are. */
-const PICTURE = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-  "base64",
-);
-/** Letters of other scripts, marks that a header, a shell, a path and a page could take for their own, and one that turns text. */
-const HOSTILE = 'Ŵŷ 🌧 "a"; name="r1"\r\n\r\n<b>..\\..\\$(x)%2e\u202egnp.txt';
-const FILES = [
-  { name: "llun.png", mimeType: "image/png", buffer: PICTURE },
-  { name: HOSTILE, mimeType: "text/plain", buffer: Buffer.from(`${MARK} in a file\r\n--x--\r\n`) },
-  { name: "large.bin", mimeType: "application/octet-stream", buffer: randomBytes(9 << 20) },
-  { name: "empty.txt", mimeType: "text/plain", buffer: Buffer.alloc(0) },
-];
-/** As src/report/src/name.rs cleans them. */
-const CLEANED = ["llun.png", 'Ŵŷ 🌧 "a"; name="r1"<b>.._.._$(x)%2egnp.txt', "large.bin", "empty.txt"];
-
 async function chooseAndWrite(page, words, files) {
   await page.check('[name="r1"][value="work"]');
   await page.check('[name="r2"][value="btp"]');
@@ -348,9 +282,6 @@ async function chooseAndWrite(page, words, files) {
   await page.fill("#a1", words);
   await page.setInputFiles("#e2", files);
 }
-
-/** Of a process: the most that it ever held in memory, in MiB. */
-const most = (pid) => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 
 test("files reach an officer byte for byte, whatever they are called", { skip }, async () => {
   const known = references();
@@ -424,7 +355,9 @@ test("files that are too large are said to be, and the words come back to who as
 
 test("where there is no room for more files, it is said, and there is room again afterwards", { skip }, async () => {
   const known = references();
-  const program = await ownGateway("busy", (text) => text.replace("[forces", "[limits]\nmemory_mib = 128\n[forces"));
+  const program = await ownGateway(dir, "busy", (text) =>
+    text.replace("[forces", "[limits]\nmemory_mib = 128\n[forces"),
+  );
   try {
     const { hostname, port } = new URL(program.at);
     // The head of the largest form, of which nothing follows.
@@ -471,7 +404,7 @@ test("where there is no room for more files, it is said, and there is room again
 
 test("it says where it listens, and nothing of what it is sent, taken or refused", { skip }, async () => {
   const known = references();
-  const program = await ownGateway("quiet", (text) => text);
+  const program = await ownGateway(dir, "quiet", (text) => text);
   try {
     const page = await openForm("cy", { at: program.at });
     await chooseAndWrite(page, `${MARK} is not told`, [FILES[0], FILES[1]]);
@@ -497,21 +430,6 @@ test("it says where it listens, and nothing of what it is sent, taken or refused
   assert.match(program.said.stdout, /^listening on 127\.0\.0\.1:\d+\n$/);
   assert.equal(program.said.stderr, "");
 });
-
-/** In systemd's place: holds a socket open, and hands it to a program for each line that it reads. */
-const HOLDER = `
-import os, socket, sys
-held = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        os.dup2(held.fileno(), 3)
-        os.set_inheritable(3, True)
-        os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-        os.execv(sys.argv[2], sys.argv[2:])
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-`;
 
 test("behind a socket that outlives it, whoever comes while it restarts waits and is answered", { skip }, async () => {
   const free = createServer().listen(0, "127.0.0.1");
