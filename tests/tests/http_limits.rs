@@ -1,7 +1,9 @@
-//! Connections that are silent, slow or unfinished are closed, and a large body does not grow the server's memory.
+//! Connections that are silent, slow or unfinished are closed, at once where another one needs the slot, and neither a large body
+//! nor an answer that nobody takes grows the server's memory or the kernel's.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "what sets a case up may fail loudly, as tests may"
 )]
 
@@ -204,4 +206,103 @@ fn what_would_wait_for_too_many_epochs_is_told_to_come_back() {
         &other.submission,
     );
     assert_eq!(answer.unwrap().status, 201);
+}
+
+/// Slots of the listener in the tests below.
+const SLOTS: usize = 16;
+
+fn few_slots() -> Server {
+    common_http::lay_out(&format!("[limits]\nconnections_max = {SLOTS}")).serve()
+}
+
+/// A line that has had an answer, and says nothing more.
+fn idle(server: &Server) -> TcpStream {
+    let mut stream = connect(server.address).unwrap();
+    let get = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(get).unwrap();
+    assert_eq!(read_answer(&mut stream).unwrap().status, 200);
+    stream
+}
+
+/// Whether the server has closed it.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let read = stream.read(&mut [0; 1]);
+    !read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+#[test]
+fn when_all_lines_are_taken_the_one_that_waits_longest_gives_way() {
+    let server = few_slots();
+    let mut lines: Vec<TcpStream> = (0..SLOTS).map(|_| idle(&server)).collect();
+    let report = shaped(5, 0);
+    let answer = put_working(server.address, "btp", &report).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    // Not by its time, which is that of the others too. Of lines that were answered at nearly the same moment either may be first.
+    let closed = lines
+        .iter_mut()
+        .filter_map(|line| is_closed(line).then_some(()));
+    assert_eq!(closed.count(), 1);
+}
+
+#[test]
+fn an_upload_under_way_gives_way_to_nobody() {
+    let server = few_slots();
+    let report = shaped(6, 0);
+    let mut upload = begin(&server, &report, "Expect: 100-continue\r\n");
+    read_continue(&mut upload);
+    let (sent, rest) = report.submission.split_at(30_000);
+    upload.write_all(sent).unwrap();
+    let silent: Vec<TcpStream> = (0..4 * SLOTS)
+        .map(|_| connect(server.address).unwrap())
+        .collect();
+    // Who comes behind all of them is answered, so all were let in.
+    idle(&server);
+    upload.write_all(rest).unwrap();
+    assert_eq!(read_answer(&mut upload).unwrap().status, 201);
+    drop(silent);
+}
+
+/// Bytes that the kernel holds on the server's side of a line, which its peer has not taken: `/proc/net/tcp` (proc(5)).
+fn held_by_the_kernel(server: &Server, stream: &TcpStream) -> u64 {
+    let ports = [server.address, stream.local_addr().unwrap()]
+        .map(|address| format!("0100007F:{:04X}", address.port()));
+    let lines = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let queue = lines.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_it = fields[1] == ports[0] && fields[2] == ports[1];
+        is_it.then(|| fields[4].split_once(':').unwrap().0.to_owned())
+    });
+    u64::from_str_radix(&queue.unwrap(), 16).unwrap()
+}
+
+/// What is asked of the kernel, doubled as Linux does, and doubled again for what it counts to packets.
+const HELD_BYTES_MAX: u64 = 4 * (64 << 10);
+const LARGE_PAGE_SIZE_BYTES: usize = 16 << 20;
+
+#[test]
+fn the_kernel_holds_little_for_who_does_not_read() {
+    let laid = common_http::lay_out("");
+    laid.put_page("/large", &"x".repeat(LARGE_PAGE_SIZE_BYTES));
+    let server = laid.serve();
+    let mut stream = connect(server.address).unwrap();
+    let get = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(get).unwrap();
+    stream.peek(&mut [0]).unwrap();
+    // Until it takes no more.
+    let mut held = 0;
+    loop {
+        std::thread::sleep(Duration::from_millis(200));
+        let now = held_by_the_kernel(&server, &stream);
+        if now == held {
+            break;
+        }
+        held = now;
+    }
+    println!("{held} bytes");
+    assert!(held > 0, "everything was sent");
+    assert!(held <= HELD_BYTES_MAX, "{held} bytes");
+    // Who goes on reading has all of it.
+    let answer = read_answer(&mut stream).unwrap();
+    assert_eq!(answer.body.len(), LARGE_PAGE_SIZE_BYTES);
 }

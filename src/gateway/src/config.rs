@@ -92,7 +92,7 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections at once, 1 to 4,096; more wait in the kernel's queue. Default 256.
+    /// Connections at once, 1 to 4,096; for one more, the one that has waited longest for its peer is closed. Default 256.
     pub connections_max: u32,
     /// MiB of memory that forms on their way in may hold together: three times what is sent of each and ten times its words, so that the
     /// largest needs 92. Where it is used up, files are thrown away as they come, and who sent them is told to come back; 64 MiB more

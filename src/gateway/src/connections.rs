@@ -1,5 +1,6 @@
-//! Takes connections: one request each, HTTP/1.1, and an end for each that is slow. The peer's address is dropped where it comes in, and how a
-//! connection ended concerns nobody: there is no log.
+//! Takes connections: one request each, HTTP/1.1, and an end for each that is slow; when there are as many as there may be, the one
+//! that has waited longest for its peer gives way. The peer's address is dropped where it comes in, and how a connection ended
+//! concerns nobody: there is no log.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,17 +10,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hafan_lines::{Line, Lines, Wait};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use listenfd::ListenFd;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
+use crate::coming::{Coming, Peer};
 use crate::config::Place;
 use crate::router::{Gateway, body_time_max};
 
@@ -29,6 +33,8 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 const WORK_TIME_MAX: Duration = Duration::from_secs(300);
 /// From an answer to its last byte: the largest page on an 8 KiB/s line.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(60);
+/// What the kernel may hold of an answer that its peer does not take, as it is asked for: without a bound it is 4 MiB a line.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 const HEAD_SIZE_BYTES_MAX: usize = 64 * 1024;
 const HEAD_FIELDS_MAX: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -187,29 +193,31 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = bound.listener()?;
-    let slots = Arc::new(Semaphore::new(
-        usize::try_from(connections_max).unwrap_or(usize::MAX),
-    ));
+    let lines = Lines::new(connections_max);
     loop {
-        // The slot comes first: when all are taken, new lines wait in the kernel's queue.
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-            () = told(&mut stop) => break,
-        };
-        let Ok(slot) = slot else { break };
         let accepted = tokio::select! {
             accepted = accept(&listener) => accepted,
             () = told(&mut stop) => break,
         };
-        match accepted {
-            Ok(Socket::Tcp(socket)) => spawn(socket, &gateway, slot),
-            Ok(Socket::Unix(socket)) => spawn(socket, &gateway, slot),
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        let Ok(socket) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let slot = lines.slot().await;
+        let line = Peer::new(&lines);
+        match socket {
+            Socket::Tcp(socket) => {
+                let bounded = SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER_BYTES);
+                if bounded.is_ok() {
+                    spawn(socket, &gateway, line, slot);
+                }
+            }
+            Socket::Unix(socket) => spawn(socket, &gateway, line, slot),
         }
     }
     drop(listener);
     let _all_ended_or_late =
-        tokio::time::timeout(DRAIN_TIME_MAX, slots.acquire_many(connections_max)).await;
+        tokio::time::timeout(DRAIN_TIME_MAX, lines.all_ended(connections_max)).await;
     Ok(())
 }
 
@@ -237,25 +245,32 @@ async fn accept(listener: &Listener) -> io::Result<Socket> {
 }
 
 /// A connection's task ends alone, whatever happens in it.
-fn spawn<S>(socket: S, gateway: &Arc<Gateway>, slot: OwnedSemaphorePermit)
+fn spawn<S>(socket: S, gateway: &Arc<Gateway>, peer: Peer, slot: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let gateway = Arc::clone(gateway);
     tokio::spawn(async move {
-        exchange(socket, gateway).await;
+        exchange(socket, gateway, peer).await;
         drop(slot);
     });
 }
 
 /// One request and its answer, each step within its time.
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(socket: S, gateway: Arc<Gateway>) {
+async fn exchange<S>(socket: S, gateway: Arc<Gateway>, peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let (until, mut deadline) = watch::channel(Instant::now() + HEAD_TIME_MAX);
     let service = service_fn(|request: Request<Incoming>| {
-        let (gateway, until) = (Arc::clone(&gateway), until.clone());
+        let (gateway, until, peer) = (Arc::clone(&gateway), until.clone(), peer.clone());
         async move {
+            peer.with(Line::go_on);
             until.send_replace(Instant::now() + body_time_max(request.headers()) + WORK_TIME_MAX);
-            let answer = gateway.answer(request).await;
+            let answer = gateway
+                .answer(request.map(|body| Coming::new(body, peer.clone())))
+                .await;
+            peer.with(|line| line.wait(Wait::Progress));
             until.send_replace(Instant::now() + WRITE_TIME_MAX);
             Ok::<_, Infallible>(answer)
         }
@@ -271,9 +286,13 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(socket: S, gateway: 
             .auto_date_header(false)
             .serve_connection(TokioIo::new(socket), service)
     );
+    let mut gives_way = pin!(peer.gives_way());
     loop {
         let at = *deadline.borrow_and_update();
         tokio::select! {
+            // A line that gives way is woken for it, before it is looked whether its peer has said something.
+            biased;
+            () = gives_way.as_mut() => return,
             _ended = connection.as_mut() => return,
             _later = deadline.changed() => {}
             () = tokio::time::sleep_until(at) => return,

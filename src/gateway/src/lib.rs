@@ -8,6 +8,7 @@
 
 mod again;
 pub mod answers;
+mod coming;
 pub mod config;
 pub mod connections;
 mod dates;

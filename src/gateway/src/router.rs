@@ -19,10 +19,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::again;
+use crate::coming::Coming;
 use crate::form::{
     self, FILES_SIZE_BYTES_MAX, FORM_SIZE_BYTES_MAX, Files, Form, FormError, TEXT_SIZE_BYTES_MAX,
     THROWN_AWAY_SIZE_BYTES_MAX,
@@ -97,7 +97,7 @@ pub fn body_time_max(headers: &HeaderMap) -> Duration {
 
 impl Gateway {
     /// Answers one request; never fails, and says nothing of what was in it.
-    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub async fn answer(&self, request: Request<Coming>) -> Answer {
         let mut answer = self.route(request).await;
         for (name, value) in &self.headers {
             answer.headers_mut().insert(name.clone(), value.clone());
@@ -109,7 +109,7 @@ impl Gateway {
         answer
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Answer {
+    async fn route(&self, request: Request<Coming>) -> Answer {
         let path = request.uri().path().to_owned();
         if forwarded::tells_who_asks(request.headers()) {
             return self.set_up_wrongly(request, &path).await;
@@ -155,9 +155,10 @@ impl Gateway {
         }
     }
 
-    async fn form(&self, request: Request<Incoming>, place: &str) -> Answer {
+    async fn form(&self, request: Request<Coming>, place: &str) -> Answer {
         let headers = request.headers().clone();
-        drain(&mut request.into_body()).await;
+        // Browsers send none, or a few bytes.
+        drain(&mut request.into_body(), BODY_GRACE).await;
         if !is_from_here(&headers) {
             return see_other(&format!("{place}/"));
         }
@@ -167,11 +168,11 @@ impl Gateway {
         }
     }
 
-    async fn send(&self, request: Request<Incoming>, place: &str, language: Language) -> Answer {
+    async fn send(&self, request: Request<Coming>, place: &str, language: Language) -> Answer {
         let (head, mut body) = request.into_parts();
         let read = self.read(&head.headers, &mut body).await;
         if read.is_err() {
-            drain(&mut body).await;
+            drain(&mut body, body_time_max(&head.headers)).await;
         }
         let (given, give_back, result) = match read {
             Ok((form, _held)) => {
@@ -195,7 +196,7 @@ impl Gateway {
     async fn read(
         &self,
         headers: &HeaderMap,
-        body: &mut Incoming,
+        body: &mut Coming,
     ) -> Result<(Form, SemaphorePermit<'_>), Refusal> {
         let size = content_length(headers).ok_or(Refusal::Changed)?;
         if size > TEXT_SIZE_BYTES_MAX + THROWN_AWAY_SIZE_BYTES_MAX {
@@ -265,9 +266,9 @@ impl Gateway {
     }
 
     /// 400 to whatever is asked: nobody should write through a proxy that passes on who they are.
-    async fn set_up_wrongly(&self, request: Request<Incoming>, path: &str) -> Answer {
+    async fn set_up_wrongly(&self, request: Request<Coming>, path: &str) -> Answer {
         let (head, mut body) = request.into_parts();
-        drain(&mut body).await;
+        drain(&mut body, body_time_max(&head.headers)).await;
         let address = self.place(path).map(|(place, _, _)| {
             let why = Refusal::Setup.name();
             format!("{place}/not-sent/{why}/")
@@ -345,15 +346,19 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Reads and throws away what is left of a body, within bounds.
-async fn drain(body: &mut Incoming) {
-    let mut left = LINGER_BYTES_MAX;
-    while let Some(Ok(frame)) = body.frame().await {
-        let size = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(size) {
-            Some(rest) => left = rest,
-            None => return,
+async fn drain(body: &mut Coming, time_max: Duration) {
+    let reading = async {
+        let mut left = LINGER_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(size) {
+                Some(rest) => left = rest,
+                None => return,
+            }
         }
-    }
+    };
+    // Who is slower has the answer, and perhaps a reset with it.
+    let _in_time = tokio::time::timeout(time_max, reading).await;
 }
 
 fn page_answer(status: StatusCode, page: &Page, headers: &HeaderMap) -> Answer {

@@ -16,6 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use hafan_lines::Lines;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -23,16 +24,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::ServiceExt as _;
 
 use crate::config::Listen;
 use crate::connection::{Answering, Exchange, Watched};
 use crate::handed::Handed;
 use crate::headers::Headers;
-use crate::limits::{HEAD_FIELDS_MAX, HEAD_SIZE_BYTES_MAX, HEAD_TIME_BACKSTOP, NEW_LINE_GRACE};
+use crate::limits::{
+    HEAD_FIELDS_MAX, HEAD_SIZE_BYTES_MAX, HEAD_TIME_BACKSTOP, NEW_LINE_GRACE, SEND_BUFFER_BYTES,
+};
 use crate::problem::Problem;
 
 /// After an accept that failed for want of file descriptors or memory.
@@ -151,42 +155,45 @@ pub async fn serve(
     connections_max: u32,
     mut stop: watch::Receiver<bool>,
 ) {
-    let slots = Arc::new(Semaphore::new(
-        usize::try_from(connections_max).unwrap_or(usize::MAX),
-    ));
+    let lines = Lines::new(connections_max);
     let stopped = stop.clone();
     loop {
-        // The slot comes first: when all are taken, new lines wait in the kernel's queue.
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-            () = told(&mut stop) => break,
-        };
-        let Ok(slot) = slot else { break };
         let accepted = tokio::select! {
             accepted = accept(&listener) => accepted,
             () = told(&mut stop) => break,
         };
+        let Ok(socket) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // Who was let in is answered, at a stop too; further ones wait in the kernel's queue until this one has its slot.
+        let slot = lines.slot().await;
         let connection = Connection {
             router: router.clone(),
             headers: Arc::clone(&headers),
             stop: stopped.clone(),
+            exchange: Exchange::new(Arc::clone(&lines)),
             slot,
         };
-        match accepted {
-            Ok(Socket::Tcp(socket)) => {
-                // Answers are written whole: waiting to fill a packet only adds delay.
-                if socket.set_nodelay(true).is_ok() {
+        match socket {
+            Socket::Tcp(socket) => {
+                if prepare(&socket).is_ok() {
                     tokio::spawn(connection.serve(socket));
                 }
             }
-            Ok(Socket::Unix(socket)) => {
+            Socket::Unix(socket) => {
                 tokio::spawn(connection.serve(socket));
             }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
     drop(listener);
-    let _all_ended = slots.acquire_many(connections_max).await;
+    lines.all_ended(connections_max).await;
+}
+
+fn prepare(socket: &tokio::net::TcpStream) -> io::Result<()> {
+    // Answers are written whole: waiting to fill a packet only adds delay.
+    socket.set_nodelay(true)?;
+    SockRef::from(socket).set_send_buffer_size(SEND_BUFFER_BYTES)
 }
 
 /// Waits for the word to stop; nobody left to give it is the same.
@@ -216,6 +223,7 @@ struct Connection {
     router: Router,
     headers: Arc<Headers>,
     stop: watch::Receiver<bool>,
+    exchange: Exchange,
     slot: OwnedSemaphorePermit,
 }
 
@@ -225,9 +233,9 @@ impl Connection {
             router,
             headers,
             mut stop,
+            exchange,
             slot,
         } = self;
-        let exchange = Exchange::new();
         let seen = exchange.clone();
         let io = TokioIo::new(Watched::new(socket, exchange.clone(), Arc::clone(&headers)));
         let service = service_fn(move |request: Request<Incoming>| {
@@ -250,6 +258,9 @@ impl Connection {
         );
         // How a connection ended concerns nobody: there is no log of requests.
         let _ended = tokio::select! {
+            // A line that gives way is woken for it, before it is looked whether its peer has said something.
+            biased;
+            () = given_way(&seen) => Ok(()),
             ended = connection.as_mut() => ended,
             () = told(&mut stop) => {
                 let begun = tokio::time::timeout(NEW_LINE_GRACE, begun(connection.as_mut(), &seen));
@@ -262,6 +273,17 @@ impl Connection {
             }
         };
         drop(slot);
+    }
+}
+
+/// Waits until a line is to give way to a new one, and waits for its peer.
+async fn given_way(exchange: &Exchange) {
+    let told = exchange.told();
+    loop {
+        told.notified().await;
+        if exchange.gives_way() {
+            return;
+        }
     }
 }
 

@@ -165,7 +165,7 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections at once, 1 to 65,536; more wait in the kernel's queue. Default 4,096.
+    /// Connections at once, 1 to 65,536; for one more, the one that has waited longest for its peer is closed. Default 4,096.
     pub connections_max: u32,
     /// Bytes of memory that submissions, pages of answers and drafts on their way in may hold together; more are told
     /// to come back. Half of it is shared out among the forces, so that a flood to one stops no other. Default 64 MiB, at

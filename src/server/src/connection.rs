@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hafan_lines::{Line, Lines, Wait};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 use crate::headers::Headers;
@@ -43,13 +45,17 @@ struct State {
     step: Step,
     /// The sender may still be sending what nobody will read.
     unread: bool,
+    line: Line,
 }
 
 impl Exchange {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(lines: Arc<Lines>) -> Self {
+        let mut line = Line::of(lines);
+        line.wait(Wait::Request);
         Self(Arc::new(Mutex::new(State {
             step: Step::First,
             unread: false,
+            line,
         })))
     }
 
@@ -68,8 +74,21 @@ impl Exchange {
 
     /// The router has a request; the answer lasts as long as what is returned.
     pub(crate) fn answer(&self) -> Answering {
-        self.with(|state| state.step = Step::Answering);
+        self.with(|state| {
+            state.step = Step::Answering;
+            state.line.go_on();
+        });
         Answering(self.clone())
+    }
+
+    /// What wakes the line when it is to give way to a new one.
+    pub(crate) fn told(&self) -> Arc<Notify> {
+        self.with(|state| state.line.told())
+    }
+
+    /// Whether the line gives way, now that it was told to.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.with(|state| state.line.gives_way())
     }
 
     /// The answer does not wait for the rest of the body.
@@ -184,6 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
         if self.stall.deadline() != deadline {
             self.stall.as_mut().reset(deadline);
         }
+        self.exchange.with(|state| state.line.wait(Wait::Progress));
         ready!(self.stall.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -199,6 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
                 self.written
                     .get_or_insert_with(|| Pace::start(WRITE_GRACE))
                     .count(bytes);
+                self.exchange.with(|state| state.line.moved());
                 Poll::Ready(Ok(bytes))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -337,6 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
                     let ended = state.step == Step::Flushing;
                     if ended {
                         state.step = Step::Idle;
+                        state.line.wait(Wait::Request);
                     }
                     ended
                 });

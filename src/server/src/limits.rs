@@ -27,6 +27,10 @@ pub const WRITE_GRACE: Duration = Duration::from_secs(15);
 /// the smallest submission is cut off after at most 18 s, the largest after 70 min.
 pub const PACE_BYTES_PER_S_MIN: u64 = 8 * 1024;
 
+/// What the kernel may hold of an answer that its peer does not take, as it is asked for (Linux doubles it): without a bound it is
+/// 4 MiB a line, and a few hundred slow readers are so much that every line of the machine waits.
+pub const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
 /// After an answer that did not wait for the whole body, what the sender goes on to send is read and thrown away for
 /// this long, so that the answer is not lost to a reset.
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(5);

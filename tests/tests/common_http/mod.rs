@@ -147,6 +147,21 @@ impl Laid {
         fs::write(self.path("config.toml"), text).unwrap();
     }
 
+    /// Puts a page into the site, and releases it.
+    pub(crate) fn put_page(&self, address: &str, page: &str) {
+        fs::write(self.path("site").join(&address[1..]), page).unwrap();
+        let path = self.path("site/manifest.json");
+        let mut manifest: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        manifest["files"][address] = serde_json::json!({
+            "sha256": hex::encode(Sha256::digest(page)),
+            "content_type": "text/plain; charset=utf-8",
+            "encodings": {},
+        });
+        fs::write(path, manifest.to_string()).unwrap();
+        self.release(1);
+    }
+
     /// Releases the site that lies there.
     pub(crate) fn release(&self, sequence: u64) {
         let manifest = fs::read(self.path("site/manifest.json")).unwrap();
