@@ -51,7 +51,7 @@ impl TestServer {
         let binaries = Binaries::built()?;
         let layout = Layout::new(dir, 0);
         layout.make(&binaries, settings)?;
-        write_site(&layout)?;
+        write_site(&layout, PAGE)?;
         Self::serve(layout, binaries)
     }
 
@@ -202,9 +202,14 @@ impl TestServer {
     }
 }
 
-/// A site of one page, with the manifest that the server wants.
-fn write_site(layout: &Layout) -> Result<()> {
-    let page = "<!doctype html><html lang=\"en\"><title>Test</title>";
+/// The page of a test's site.
+const PAGE: &str = "<!doctype html><html lang=\"en\"><title>Test</title>";
+
+/// Writes a site of one page, with the manifest that the server wants.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_site(layout: &Layout, page: &str) -> Result<()> {
     let headers = fs::read_to_string(xtask::root().join("web/headers.json"))?;
     let headers: serde_json::Value = serde_json::from_str(&headers)?;
     let manifest = serde_json::json!({

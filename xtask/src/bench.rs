@@ -16,6 +16,8 @@ pub(crate) enum Name {
     Intake,
     /// The same over HTTP, against a plain synced append behind the same server; then as the store grows
     Ingest,
+    /// Honest reports beside slow, silent and flooding lines, against the same in calm
+    Storm,
     /// Sealing in Rust, against age's plain encryption of the same bytes
     Seal,
     /// A million leaves through the frontier, against SHA-256 over as many bytes
@@ -36,6 +38,7 @@ impl Name {
         match self {
             Self::Intake => "intake",
             Self::Ingest => "ingest",
+            Self::Storm => "storm",
             Self::Seal => "seal",
             Self::Log => "log",
             Self::Open => "open",
@@ -55,6 +58,7 @@ pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
         None => vec![
             Name::Intake,
             Name::Ingest,
+            Name::Storm,
             Name::Seal,
             Name::Log,
             Name::Open,
@@ -78,7 +82,11 @@ pub(crate) fn run(name: Option<Name>, json: bool) -> Result<()> {
         command.arg(name.target());
         match name {
             Name::Open => prepare_open(&mut command)?,
-            Name::Ingest => prepare_ingest(&mut command)?,
+            Name::Ingest => prepare_server(&mut command)?,
+            Name::Storm => {
+                tools::ensure(&[tools::STORM])?;
+                prepare_server(&mut command)?;
+            }
             Name::Intake | Name::Seal | Name::Log | Name::Words | Name::Audit => {}
         }
         command.arg("--");
@@ -103,7 +111,7 @@ fn measure_words(json: bool) -> Result<()> {
 }
 
 /// Builds the programs as optimised as the benchmark.
-fn prepare_ingest(bench: &mut Command) -> Result<()> {
+fn prepare_server(bench: &mut Command) -> Result<()> {
     run_command(
         "cargo build (the programs, optimised)",
         cargo()

@@ -35,6 +35,8 @@ pub const BROWSER: &[Tool] = &[
 pub const FIREFOX: &[Tool] = &[tool("firefox-esr", "firefox-esr")];
 /// What opening is measured against, besides `rage`.
 pub const AGE: &[Tool] = &[tool("age", "age")];
+/// What the server is tried with that should stand in a storm.
+pub const STORM: &[Tool] = &[tool("slowhttptest", "slowhttptest")];
 /// What the fuzz targets need besides: libFuzzer is C++ and compiled with them.
 pub const FUZZ: &[Tool] = &[tool("c++", "g++")];
 /// What the whole test suite needs besides: tracing, symbol lists, Go's log verifier, loop-mounted disks, what
