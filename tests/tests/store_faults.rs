@@ -347,3 +347,51 @@ fn a_server_with_a_full_disk_answers_507_and_goes_on_reading() {
     assert_eq!(put(1).status, 200);
     drop(server);
 }
+
+/// Submissions of 2 MiB.
+const LARGE: usize = 5;
+
+#[test]
+fn a_days_flood_to_one_force_ends_before_the_disk_does_and_stops_no_other() {
+    let scratch = tempfile::tempdir().unwrap();
+    let image = scratch.path().join("disk.img");
+    format(&image, 640);
+    let disk = Disk::mount(&image, &scratch.path().join("disk"), true);
+    let settings = Settings {
+        forces: ["btp", "leicestershire"].map(str::to_owned).to_vec(),
+        more: "gateway_listen = \"127.0.0.1:0\"".to_owned(),
+        ..Settings::small()
+    };
+    let server = TestServer::start_in(&disk.dir().join("system"), &settings).unwrap();
+    let heard = String::from_utf8(server.heard()).unwrap();
+    let gateway = heard
+        .lines()
+        .find_map(|line| line.strip_prefix("gateway listening on "));
+    // By this way no work is asked for: it is the disk that is looked at.
+    let gateway = gateway.unwrap().parse().unwrap();
+    let put = |force: &str, number, class| {
+        let report = shaped(number, class);
+        let h = report.h.to_string();
+        hafan_tests::put(gateway, force, &h, &report.submission).unwrap()
+    };
+    let mut taken = 0;
+    let refused = loop {
+        let answer = put("btp", taken, LARGE);
+        if answer.status != 201 {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken < 300, "the disk has no room for so many");
+    };
+    eprintln!("{taken} taken");
+    assert!(taken > 8, "{taken} taken");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(refused.json().unwrap()["type"], "/problems/busy");
+    assert_eq!(refused.header("retry-after"), Some("10"));
+    // Who sends again what is kept is told so, the disk is not full, and the other force has its own day.
+    assert_eq!(put("btp", 0, LARGE).status, 200);
+    for number in 1_000..1_004 {
+        assert_eq!(put("leicestershire", number, LARGE).status, 201);
+    }
+    assert_eq!(server.get("/readyz").unwrap().status, 200);
+}

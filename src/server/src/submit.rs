@@ -47,17 +47,19 @@ pub(crate) async fn submit(
     }
     let h = parse_digest(&h)?;
     let size = declared_submission(request.headers())?;
-    if is_full(&app)? {
-        // One that is durable already is told so even by a full store: its sender may not have heard the first answer.
-        if !holds(&app, &force, h).await? {
-            return Err(Problem::StoreFull);
-        }
+    let admitted = if is_full(&app)? {
+        Err(Problem::StoreFull)
     } else {
-        admit(&app, &force, door, size)?;
-        if door == Door::Page {
+        admit(&app, &force, door, size)
+    };
+    match admitted {
+        // One that is durable already is told so all the same: its sender may not have heard the first answer.
+        Err(problem) if !holds(&app, &force, h).await? => return Err(problem),
+        Ok(()) if door == Door::Page => {
             let load = load_of(&app, &force)?;
             app.work.admit(&force, &h, request.headers(), load)?;
         }
+        Ok(()) | Err(_) => {}
     }
     let _room = app.room(Claim::Force(&force, door), size)?;
     let (body, found) = take_in(request.into_body(), size, &app.store).await?;
