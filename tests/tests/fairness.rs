@@ -118,6 +118,57 @@ fn work_is_for_one_submission_and_the_same_for_everybody_and_refused_before_the_
     assert_shed(&read_answer(&mut stream).unwrap());
 }
 
+/// Each kind of false work, sent so often.
+const FALSE_EACH: u64 = 200;
+
+#[test]
+fn a_flood_of_false_work_is_refused_by_its_head_and_who_does_the_work_is_taken() {
+    let server = served("");
+    let (_holding, shed) = flood(server.address, "btp", 0);
+    let asked = shed.json().unwrap();
+    let (span, bits) = (
+        asked["span"].as_u64().unwrap(),
+        asked["bits"].as_u64().unwrap(),
+    );
+    let honest = shaped(3_000, 0);
+    let proof = solve(&shed, &honest.h.to_string()).unwrap();
+    let nonces = proof.rsplit('.').next().unwrap();
+    let kinds = [
+        (400, "x".repeat(4_000)),
+        (400, format!("{span}.{bits}.{nonces}.{nonces}")),
+        (400, format!("{span}.99.{nonces}")),
+        // Of a span that is not now, of other bits than were asked for, and of another submission.
+        (503, format!("{}.{bits}.{nonces}", span + 7)),
+        (503, format!("{span}.{}.{nonces}", bits + 1)),
+        (503, proof.clone()),
+    ];
+    for number in 0..FALSE_EACH {
+        for (wanted, proof) in &kinds {
+            // No byte of a body follows, so nothing else is done for it.
+            let mut stream = connect(server.address).unwrap();
+            let head = format!(
+                "PUT /v1/forces/btp/drops/{number:064x} HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.hafan.submission\r\nContent-Length: 67243\r\nHafan-Work: {proof}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            let answer = read_answer(&mut stream).unwrap();
+            assert_eq!(answer.status, *wanted, "{proof}: {}", answer.text());
+        }
+    }
+    // The true proof is good six times, and then for nobody.
+    let statuses: Vec<u16> = (0..7)
+        .map(|_| {
+            put_with(server.address, "btp", &honest, &proof)
+                .unwrap()
+                .status
+        })
+        .collect();
+    assert_eq!(statuses, [201, 200, 200, 200, 200, 200, 503]);
+    let answer = put_working(server.address, "btp", &shaped(3_001, 0)).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let answer = put(server.address, "leicestershire", &shaped(3_002, 0));
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
 #[test]
 fn a_flood_of_large_ones_to_one_force_stops_no_other() {
     let server = served("");
