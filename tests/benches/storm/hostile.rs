@@ -19,6 +19,8 @@ use xtask::process::guarded;
 
 use crate::honest::head;
 
+/// Lines that slowhttptest opens.
+const LINES_A_RUN: u64 = 2_000;
 /// Lines of a flood at once.
 const FLOODERS: u64 = 32;
 /// After a line that was refused, and before a next one that is reset.
@@ -57,8 +59,8 @@ pub(crate) enum Blowing {
 
 impl Storm {
     /// slowhttptest in one of its modes.
-    pub(crate) fn slow(mode: &[&str], url: &str, lines: usize, time: Duration) -> Self {
-        let lines = lines.to_string();
+    pub(crate) fn slow(mode: &[&str], url: &str, time: Duration) -> Self {
+        let lines = LINES_A_RUN.to_string();
         let rest = ["-c", &lines, "-r", "1000", "-p", "2", "-u", url];
         let all = mode.iter().chain(&rest);
         Self::Slow(all.map(|one| (*one).to_owned()).collect(), time)
@@ -118,7 +120,14 @@ fn slow(arguments: &[String], time: Duration) -> Result<u64> {
             .output()
             .context("cannot start slowhttptest")?;
         let said = String::from_utf8_lossy(&output.stdout);
-        lines += said_lines(&said).with_context(|| format!("slowhttptest said: {said}"))?;
+        let told = said_lines(&said).with_context(|| format!("slowhttptest said: {said}"))?;
+        // It tells each 5 s only; before its time it ends when none of its lines is left.
+        let ended = if Instant::now() < until {
+            LINES_A_RUN
+        } else {
+            0
+        };
+        lines += told.max(ended);
     }
 }
 

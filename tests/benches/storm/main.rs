@@ -73,7 +73,7 @@ fn main() -> Result<()> {
 
 /// The last two belong together: work is asked for once enough came in without.
 fn storms(page: &str, reports: &str) -> [(&'static str, Storm); 9] {
-    let slow = |mode: &[&str], url: &str| Storm::slow(mode, url, LINES, STORM);
+    let slow = |mode: &[&str], url: &str| Storm::slow(mode, url, STORM);
     [
         (
             "slow heads (slowhttptest -H)",
