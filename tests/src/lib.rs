@@ -14,10 +14,50 @@ use tempfile::TempDir;
 use xtask::binaries::Binaries;
 use xtask::demo::{Layout, Settings};
 use xtask::http::{self, Answer};
-use xtask::process::{Output, Running};
+use xtask::process::{Output, Running, guarded};
 
 pub mod reports;
 pub mod work;
+
+/// One system call that fails: the `nth` of these calls that a thread makes, as strace injects it.
+pub struct Failing<'a> {
+    /// Names, with commas between them.
+    pub calls: &'a str,
+    /// The error's name, such as `EIO`.
+    pub error: &'a str,
+    /// Counted from 1.
+    pub nth: u32,
+    /// Where the calls are written, with `(INJECTED)` behind each that failed.
+    pub trace: &'a Path,
+}
+
+impl Failing<'_> {
+    /// Runs the program so that the call fails; arguments are added to what is given back. The program itself is the child.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let Self {
+            calls, error, nth, ..
+        } = self;
+        let mut command = guarded("strace");
+        command
+            .args(["-D", "-f", "-qq", "-e", "signal=none", "-o"])
+            .arg(self.trace)
+            .args(["-e", &format!("trace={calls}")])
+            .args(["-e", &format!("inject={calls}:error={error}:when={nth}")])
+            .arg(program);
+        command
+    }
+
+    /// Whether a call failed.
+    ///
+    /// # Errors
+    /// The trace cannot be read.
+    pub fn happened(&self) -> Result<bool> {
+        let trace = fs::read_to_string(self.trace)
+            .with_context(|| format!("cannot read {}", self.trace.display()))?;
+        Ok(trace.contains("(INJECTED)"))
+    }
+}
 
 /// A server of its own: keys, store, configuration, process. Gone when dropped.
 pub struct TestServer {

@@ -3,7 +3,7 @@
 //! A backup appears under its name whole and synced, or not at all; one is never written over another.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ fn verifier(config: &Config, vkey: Option<&Path>) -> Result<Verifier, StartError
     let Some(path) = vkey else {
         return Ok(keyfile::read(&config.log_key_path, &config.log_name)?.verifier());
     };
-    let text = std::fs::read_to_string(path).map_err(|source| KeepError::Read {
+    let text = fs::read_to_string(path).map_err(|source| KeepError::Read {
         path: path.to_owned(),
         source,
     })?;
@@ -239,12 +239,15 @@ impl Staged {
             Err(Errno::WOULDBLOCK) => return Err(KeepError::Running(path)),
             Err(errno) => return Err(unwritten(errno.into())),
         }
-        file.set_len(0).map_err(unwritten)?;
-        Ok(Self {
+        let writing = Self {
             file,
             path,
             out: out.to_owned(),
-        })
+        };
+        match writing.file.set_len(0) {
+            Ok(()) => Ok(writing),
+            Err(error) => Err(writing.unwritten(error)),
+        }
     }
 
     /// Takes away what was written, and says why there is no backup.
@@ -273,7 +276,7 @@ impl Staged {
 
     fn remove(&self) {
         // What cannot be removed is written over by the next backup of this name.
-        let _left = std::fs::remove_file(&self.path);
+        let _left = fs::remove_file(&self.path);
     }
 
     /// Syncs it and gives it its name, in which nobody else has put anything.
@@ -297,9 +300,13 @@ impl Staged {
         }
         File::open(folder)
             .and_then(|folder| folder.sync_all())
-            .map_err(|source| KeepError::Write {
-                path: self.out,
-                source,
+            .map_err(|source| {
+                // Its name may not outlast a power cut: what is no backup must not look like one.
+                let _gone = fs::remove_file(&self.out);
+                KeepError::Write {
+                    path: self.out,
+                    source,
+                }
             })
     }
 }

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ pub(crate) fn config(dir: &Path) -> StoreConfig {
 }
 
 /// The writer, built once.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
@@ -95,9 +95,20 @@ impl Writer {
     /// Starts it on the store in `dir`; its lines go to `notes`, which stays outside of what is cut. `number` is
     /// another one each time.
     pub(crate) fn start(dir: &Path, notes: &Path, class: usize, number: u32) -> Self {
+        Self::start_as(&mut guarded(program()), dir, notes, class, number)
+    }
+
+    /// The same by a command that the program is the last word of so far.
+    pub(crate) fn start_as(
+        command: &mut Command,
+        dir: &Path,
+        notes: &Path,
+        class: usize,
+        number: u32,
+    ) -> Self {
         let said = notes.join(format!("{number}.said"));
         let complained = notes.join(format!("{number}.complained"));
-        let child = guarded(program())
+        let child = command
             .arg(dir)
             .args(["--class", &class.to_string(), "--seed", &number.to_string()])
             .stdin(Stdio::null())
@@ -129,12 +140,20 @@ impl Writer {
 
     /// Waits until it has written so many lines: the first one says that the store is open.
     pub(crate) fn wait_lines(&mut self, count: usize) {
-        wait_for("the writer's next lines", || {
-            let ended = self.child.try_wait().unwrap();
+        if let Some(ended) = self.wait_lines_or_end(count) {
             let complaint = fs::read_to_string(&self.complained).unwrap();
-            assert!(ended.is_none(), "the writer ended, {ended:?}: {complaint}");
-            self.whole_lines().len() >= count
+            panic!("the writer ended, {ended:?}: {complaint}");
+        }
+    }
+
+    /// Waits until it has written so many lines or ended by itself, and says how.
+    pub(crate) fn wait_lines_or_end(&mut self, count: usize) -> Option<ExitStatus> {
+        let mut ended = None;
+        wait_for("the writer's next lines", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some() || self.whole_lines().len() >= count
         });
+        ended
     }
 
     /// Kills it; gives what it had acknowledged.

@@ -466,9 +466,13 @@ impl<'a> Begun<'a> {
     /// Makes the folder a store.
     fn finish(&self) -> Result<(), RestoreError> {
         let (restoring, format) = (self.folder.restoring(), self.folder.format());
-        fs::rename(&restoring, &format)
-            .and_then(|()| File::open(self.folder.root())?.sync_all())
-            .map_err(failed(&format))
+        fs::rename(&restoring, &format).map_err(failed(&format))?;
+        let synced = File::open(self.folder.root()).and_then(|root| root.sync_all());
+        synced.map_err(|error| {
+            // Its name may not outlast a power cut: what was not put back must not look so.
+            let _no_store = fs::rename(&format, &restoring);
+            failed(&format)(error)
+        })
     }
 }
 

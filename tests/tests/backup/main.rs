@@ -6,8 +6,11 @@
     reason = "what sets a case up may fail loudly, as tests may"
 )]
 
+#[path = "../common_http/mod.rs"]
 #[expect(dead_code, reason = "each test uses a part of what is common")]
 mod common_http;
+mod failures;
+#[path = "../small_disk/mod.rs"]
 mod small_disk;
 
 use std::ffi::OsStr;
@@ -457,99 +460,6 @@ fn a_rotten_byte_in_the_store_is_named_and_never_backed_up() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("segment 000000 is damaged at byte"), "{said}");
     assert!(!laid.path("rotten.tar").exists() && !laid.path("rotten.tar.next").exists());
-}
-
-/// Kills a command after a random part of the time that it takes, or when it has ended.
-fn killed(laid: &Laid, verb: &str, file: &Path, while_it_takes: Duration) {
-    let mut process = guarded(&laid.program)
-        .args([verb, "--config"])
-        .arg(laid.path("config.toml"))
-        .arg(file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(while_it_takes.mul_f64(OsRng.gen_range(0.0..1.5)));
-    process.kill().unwrap();
-    process.wait().unwrap();
-}
-
-#[test]
-fn a_killed_backup_is_whole_or_not_there_and_a_killed_restore_is_no_store() {
-    let (laid, archive) = backed_up();
-    let sound = fs::read(&archive).unwrap();
-    let (mut whole, mut cut) = (0, 0);
-    let start = Instant::now();
-    backup(&laid, &laid.path("timed.tar"));
-    let backup_takes = start.elapsed();
-    for _ in 0..20 {
-        let out = laid.path("killed.tar");
-        killed(&laid, "backup", &out, backup_takes);
-        if out.exists() {
-            assert!(
-                fs::read(&out).unwrap() == sound,
-                "a backup under its name is whole"
-            );
-            fs::remove_file(&out).unwrap();
-            whole += 1;
-        } else {
-            cut += 1;
-        }
-    }
-    lose_store(&laid);
-    let start = Instant::now();
-    restore(&laid, &archive);
-    let restore_takes = start.elapsed();
-    lose_store(&laid);
-    for _ in 0..20 {
-        killed(&laid, "restore", &archive, restore_takes);
-        if laid.path("store/format").exists() {
-            let again = laid.path("again.tar");
-            let (code, said) = backup(&laid, &again);
-            assert_eq!(code, Some(0), "{said}");
-            assert!(fs::read(&again).unwrap() == sound, "a store is whole");
-            fs::remove_file(&again).unwrap();
-            lose_store(&laid);
-            whole += 1;
-        } else {
-            // None was there, or what lies there is none.
-            assert_eq!(laid.refused().code, Some(3));
-            cut += 1;
-        }
-    }
-    eprintln!("{whole} whole, {cut} cut off");
-    let (code, said) = restore(&laid, &archive);
-    assert_eq!(code, Some(0), "{said}");
-    let server = laid.serve();
-    for number in 0..REPORTS {
-        assert_eq!(put(&server, &shaped(number, 0)), 200);
-    }
-}
-
-#[test]
-fn a_full_disk_ends_both_with_words_and_leaves_nothing() {
-    let (laid, archive) = backed_up();
-    assert!(fs::metadata(&archive).unwrap().len() > 1 << 20);
-    let small = laid.path("small");
-    let disk = small_disk::Small::mount(small.clone());
-    disk.leave(256);
-    let (code, said) = backup(&laid, &small.join("backup.tar"));
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("there is no room for"), "{said}");
-    assert_eq!(names(&small), ["filler"]);
-
-    let store = small.join("store");
-    lose_store(&laid);
-    let config = fs::read_to_string(laid.path("config.toml")).unwrap();
-    let moved = config.replace("store_dir = \"store\"", &format!("store_dir = {store:?}"));
-    fs::write(laid.path("config.toml"), moved).unwrap();
-    let (code, said) = restore(&laid, &archive);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("there is no room in"), "{said}");
-    assert_eq!(names(&store), Vec::<String>::new());
-    fs::write(laid.path("config.toml"), config).unwrap();
-    let (code, said) = restore(&laid, &archive);
-    assert_eq!(code, Some(0), "{said}");
 }
 
 fn names(dir: &Path) -> Vec<String> {
