@@ -15,7 +15,7 @@ export async function traced(file) {
   const strace = spawn("strace", [
     "-f",
     "-e",
-    "trace=open,openat,openat2,creat,write,writev",
+    "trace=open,openat,openat2,creat,write,writev,network",
     "-o",
     file,
     "-p",
@@ -29,15 +29,32 @@ export async function traced(file) {
   };
 }
 
-/**
- * Calls that open a file, but for what glibc looks at when it gives memory back, which Landlock refuses. The end of a call
- * that another thread came between stands on a line of its own, without its arguments.
- */
+/** Name and arguments of each call of a trace; its end, when another thread came between, is no call of its own. */
+const callsOf = (file) =>
+  [...readFileSync(file, "utf8").matchAll(/^[0-9]+ +([a-z0-9_]+)\((.*)$/gm)].map(([, name, said]) => ({ name, said }));
+
+/** Calls that open a file, but for what glibc looks at when it gives memory back, which Landlock refuses. */
 export const opened = (file) =>
-  readFileSync(file, "utf8")
-    .split("\n")
-    .filter((line) => /open|creat\(/.test(line) && !line.includes(" resumed>"))
-    .filter((line) => !line.includes('"/proc/sys/vm/overcommit_memory", O_RDONLY'));
+  callsOf(file)
+    .filter(({ name }) => /^(open|creat)/.test(name))
+    .filter(({ said }) => !said.includes('"/proc/sys/vm/overcommit_memory", O_RDONLY'));
+
+/** What is asked of the network to take lines and to answer, and to have a line to the server. */
+const NETWORK = ["accept4", "recvfrom", "sendto", "shutdown", "setsockopt", "getsockopt", "getsockname", "getpeername"];
+
+/** Calls that reach for anything on the network but the server that the configuration names. */
+export function reached(file) {
+  const config = readFileSync(join(demo, "gateway.toml"), "utf8");
+  const [, port] = /^server = "127\.0\.0\.1:([0-9]+)"$/m.exec(config);
+  const server = `{sa_family=AF_INET, sin_port=htons(${port}), sin_addr=inet_addr("127.0.0.1")}`;
+  const calls = callsOf(file);
+  const isToServer = ({ name, said }) => name === "connect" && said.includes(server);
+  assert.ok(calls.some(isToServer), "the server was asked");
+  return calls
+    .filter(({ name }) => !/^(open|creat|write)/.test(name) && !NETWORK.includes(name))
+    .filter(({ name, said }) => !(name === "socket" && said.startsWith("AF_INET, SOCK_STREAM")))
+    .filter((call) => !isToServer(call));
+}
 
 /** A gateway of the test's own: where it is, what it said so far, and how to end it. */
 export async function ownGateway(dir, name, change) {

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test, { after, before } from "node:test";
 import { chromium } from "playwright-core";
-import { CLEANED, HOLDER, PICTURE, filesWith, most, opened, ownGateway, traced } from "./door.mjs";
+import { CLEANED, HOLDER, PICTURE, filesWith, most, opened, ownGateway, reached, traced } from "./door.mjs";
 import { Stick, demo, officer, references, skip as isNoDemo } from "./office.mjs";
 import { WORDS, everyWidth, fitsIn, full, keepsNothing, lookAt, mustSay } from "./walk.mjs";
 
@@ -151,6 +151,7 @@ for (const lang of ["en", "cy"]) {
       assert.ok(!(await page.content()).includes(MARK));
       await end();
       assert.deepEqual(opened(file), [], "no file was opened, for writing or reading");
+      assert.deepEqual(reached(file), [], "no line but to the server, and no name looked up");
       // Back leads to no page that still has it.
       await page.goBack({ timeout: 5_000 }).catch(() => undefined);
       assert.ok(!(await contentOf(page)).includes(MARK), "Back does not bring the report back");
