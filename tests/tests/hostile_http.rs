@@ -237,15 +237,17 @@ fn the_server_reads_each_request_one_way_or_not_at_all() {
         assert_eq!(answer.status, 200, "after {what}");
     }
     assert!(differ.is_empty(), "{differ:#?}");
-    let report = shaped(2, 0);
-    let answer = hafan_tests::put(
-        server.address,
-        "btp",
-        &report.h.to_string(),
-        &report.submission,
-    );
-    assert_eq!(answer.unwrap().status, 201);
+    assert_eq!(put(&server, 2), 201);
     assert_eq!(server.laid.events(), before, "it told of a request");
+}
+
+/// An honest report, and the status that it is answered with.
+fn put(server: &common_http::Server, number: u64) -> u16 {
+    let report = shaped(number, 0);
+    let h = report.h.to_string();
+    hafan_tests::put(server.address, "btp", &h, &report.submission)
+        .unwrap()
+        .status
 }
 
 #[test]
@@ -275,14 +277,7 @@ fn lines_that_are_reset_again_and_again_cost_nobody_an_answer() {
         // What was sent to us and is not read makes of the end a reset.
         drop(stream);
     }
-    let report = shaped(3, 0);
-    let answer = hafan_tests::put(
-        server.address,
-        "btp",
-        &report.h.to_string(),
-        &report.submission,
-    );
-    assert_eq!(answer.unwrap().status, 201);
+    assert_eq!(put(&server, 3), 201);
 }
 
 /// A gateway with its pages, and few slots.
