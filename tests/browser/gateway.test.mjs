@@ -495,7 +495,11 @@ test("through a proxy that passes on who asks nothing is taken", { skip }, async
       assert.equal(answer.status, 400);
       assert.match(text, words);
       assert.doesNotMatch(text, /203\.0\.113/);
+      const [, styles] = /href="(\/assets\/[^"]+\.css)"/.exec(text);
+      assert.equal((await fetch(url + styles, { headers })).status, 200, "the page that says so is styled");
     }
+    const leave = await fetch(`${url}/leave`, { headers, redirect: "manual" });
+    assert.equal(leave.status, 303, "the way out is open");
   }
 });
 

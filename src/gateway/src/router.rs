@@ -111,10 +111,12 @@ impl Gateway {
 
     async fn route(&self, request: Request<Coming>) -> Answer {
         let path = request.uri().path().to_owned();
-        if forwarded::tells_who_asks(request.headers()) {
+        let is_get = request.method() == Method::GET;
+        // The page that says so needs its styles, and the way out is open to everybody.
+        let tells_nothing = is_get && (path == "/leave" || path.starts_with("/assets/"));
+        if !tells_nothing && forwarded::tells_who_asks(request.headers()) {
             return self.set_up_wrongly(request, &path).await;
         }
-        let is_get = request.method() == Method::GET;
         let is_post = request.method() == Method::POST;
         match (path.as_str(), self.place(&path)) {
             (_, Some((place, _, "form" | "send"))) if is_get => see_other(&format!("{place}/")),
