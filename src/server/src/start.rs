@@ -351,6 +351,10 @@ async fn run(
         stopped.clone(),
     ));
     confine::to_answering()?;
+    // Before anybody reads an address and asks: a request leaves no trace, not even of its order among these.
+    log(&Event::Ready {
+        forces: app.directories.forces().count(),
+    });
     listener
         .announce("listening on", &config.listen)
         .map_err(StartError::Runtime)?;
@@ -378,9 +382,6 @@ async fn run(
             .map_err(StartError::Runtime)?;
         serving.push(serve(listener, router::gateway(Arc::clone(&app))));
     }
-    log(&Event::Ready {
-        forces: app.directories.forces().count(),
-    });
 
     let ended_well = tokio::select! {
         () = signals.stop(&app.directories, &app.operator) => true,
