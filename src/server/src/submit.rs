@@ -47,16 +47,17 @@ pub(crate) async fn submit(
     }
     let h = parse_digest(&h)?;
     let size = declared_submission(request.headers())?;
-    let admitted = if is_full(&app)? {
+    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
+    let admitted = if is_full(&app, free) {
         Err(Problem::StoreFull)
     } else {
-        admit(&app, &force, door, size)
+        admit(&app, &force, door, size, free)
     };
     match admitted {
         // One that is durable already is told so all the same: its sender may not have heard the first answer.
         Err(problem) if !holds(&app, &force, h).await? => return Err(problem),
         Ok(()) if door == Door::Page => {
-            let load = load_of(&app, &force)?;
+            let load = load_of(&app, &force, free);
             app.work.admit(&force, &h, request.headers(), load)?;
         }
         Ok(()) | Err(_) => {}
@@ -76,28 +77,25 @@ pub(crate) async fn submit(
     }
 }
 
-/// Whether there is no room for anybody, as the store found when it last wrote, or as it would find now.
-fn is_full(app: &App) -> Result<bool, Problem> {
-    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
-    Ok(app.store.health().full || free < app.limits.free_bytes_min)
+/// Whether there is no room for anybody, as the store found when it last wrote, or with so many bytes free.
+fn is_full(app: &App, free: u64) -> bool {
+    app.store.health().full || free < app.limits.free_bytes_min
 }
 
 /// Sheds what could be taken but would stand in the way: of the couriers, or of the other forces' reports.
-fn admit(app: &App, force: &Force, door: Door, size: u64) -> Result<(), Problem> {
+fn admit(app: &App, force: &Force, door: Door, size: u64, free: u64) -> Result<(), Problem> {
     // Each epoch takes so many: past this, what is acknowledged would wait for days before a courier sees it.
     if app.store.backlog(force) >= app.backlog_max(door) {
         return Err(Problem::Busy);
     }
-    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
     app.shares.check_day(force, size, free, clock::today())
 }
 
 /// How much is used of what a force's reports from the pages may use: room to come in, epochs to wait for, or disk.
-fn load_of(app: &App, force: &Force) -> Result<Percent, Problem> {
+fn load_of(app: &App, force: &Force, free: u64) -> Percent {
     let waiting = app.store.backlog(force).saturating_mul(100) / app.backlog_max(Door::Page).max(1);
-    let free = app.store.free_bytes().map_err(|_| Problem::Internal)?;
     let day = app.shares.used_of_day(force, free, clock::today());
-    Ok(app.shares.used(force).max(waiting).max(day))
+    app.shares.used(force).max(waiting).max(day)
 }
 
 /// Whether a submission is durable already.
