@@ -1,6 +1,6 @@
 //! Reports of 64 KiB handed in over HTTP, each acknowledged once it is durable: `hafan serve` as it is built for the
 //! benchmarks, against a server that only appends. That one is hyper behind the same accept loop, reads each body whole,
-//! and has one thread that writes whatever waits into a file that was written before, syncs it once, and answers.
+//! and has one thread that writes whatever waits to the end of a file, syncs it once, and answers.
 //!
 //! Both are programs of their own, asked by the same client, a connection for each report. The beat is the shortest that the
 //! configuration allows: a beat of a second, which hides when a report came, is waited for on purpose.
@@ -47,8 +47,6 @@ const ROUND_MAX: usize = 2048;
 const STEPS: u64 = 5;
 /// What makes this program the one that only appends.
 const PLAIN: &str = "--plain-append";
-/// The file that is appended to, written before; then from its beginning again.
-const PLAIN_SIZE_BYTES: usize = 256 << 20;
 const BODY_SIZE_BYTES_MAX: usize = 1 << 20;
 
 fn main() -> Result<()> {
@@ -62,6 +60,8 @@ fn main() -> Result<()> {
         intake_batch_ms: 1,
         // The most that an epoch may have: what is handed in becomes leaves meanwhile.
         leaves_per_epoch: 256,
+        // Far more comes in than that: the store is filled, it is not flooded.
+        more: "[limits]\nbacklog_epochs_max = 100000\n".to_owned(),
         ..Settings::small()
     };
     let mut ours = TestServer::start_in(&scratch.path().join("system"), &settings)?;
@@ -216,8 +216,6 @@ type Waiting = (axum::body::Bytes, oneshot::Sender<()>);
 )]
 fn append_only(path: &Path) -> Result<()> {
     let file = File::create(path)?;
-    // Written, not only reserved: a reserved block has to be marked as written at the first sync.
-    file.write_all_at(&vec![1; PLAIN_SIZE_BYTES], 0)?;
     file.sync_all()?;
     let (send, waiting) = mpsc::channel::<Waiting>();
     std::thread::spawn(move || append(&file, &waiting));
@@ -247,18 +245,17 @@ async fn take(State(send): State<mpsc::Sender<Waiting>>, request: Request<Body>)
 
 /// Writes what waits, syncs once, and answers all of it; ends, so that nothing is answered, when that fails.
 fn append(file: &File, waiting: &mpsc::Receiver<Waiting>) {
-    let mut at = 0;
+    let mut at = 0_u64;
     while let Ok(first) = waiting.recv() {
         let mut answers = Vec::new();
         for (body, done) in std::iter::once(first).chain(waiting.try_iter()) {
-            if at + body.len() > PLAIN_SIZE_BYTES {
-                at = 0;
-            }
-            let offset = u64::try_from(at).unwrap_or(0);
-            if file.write_all_at(&body, offset).is_err() {
+            let Ok(size) = u64::try_from(body.len()) else {
+                return;
+            };
+            if file.write_all_at(&body, at).is_err() {
                 return;
             }
-            at += body.len();
+            at += size;
             answers.push(done);
         }
         if file.sync_data().is_err() {

@@ -12,7 +12,7 @@ use super::space::write_zeros;
 use super::times::set_to_midnight;
 
 /// Small parts of a frame are gathered to writes of this size.
-const BUFFER_SIZE_BYTES: usize = 128 * 1024;
+const BUFFER_SIZE_BYTES: usize = 32 * 1024;
 
 /// A file that is written at positions and synced.
 pub(crate) trait Disk {

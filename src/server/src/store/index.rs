@@ -1,6 +1,7 @@
 //! The index: what can be found again from the segments, kept in sled so that a start and a read need not.
 //!
-//! The only code that names sled. It is never the reason to acknowledge anything: sled's `flush` is not durable
+//! The only code that names sled. Where a submission is, it holds in memory first, seen by every read, and writes to sled
+//! later in larger parts: sled waits for the disk at each change, however small. It is never the reason to acknowledge anything: sled's `flush` is not durable
 //! (threat-model.md 0.1), so after any stop but a clean one the whole index is deleted and made anew. Keys are written
 //! once and never changed, but for the head of each log.
 //!
@@ -15,11 +16,12 @@
 //! | `P` force 00 year u16, first leaf u64 | number of leaves u16, seed[32] |
 //! | `S` force 00 year u16 | size u64, root[32] |
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -41,7 +43,7 @@ const SLED_SEGMENT_SIZE_BYTES: usize = 2 * 1024 * 1024;
 /// What sled may hold in memory.
 const SLED_CACHE_SIZE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Blocks kept behind the end of sled's file before each change: several of its segments.
+/// Blocks kept behind the end of sled's file before anything is taken up: several of its segments.
 pub(crate) const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Size in bytes of what the index says of a place in the value log.
@@ -117,10 +119,8 @@ impl Changes {
     }
 
     pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &Place) {
-        self.put(
-            key(Kept::Drop.places(), force, &[&h.0]),
-            encode_place(place),
-        );
+        let (key, value) = drop_row(force, h, place);
+        self.put(key, value);
     }
 
     pub(crate) fn put_page(&mut self, force: &Force, h: &Digest, place: &Place, index_part: &[u8]) {
@@ -187,6 +187,23 @@ pub(crate) struct Index {
     dir: PathBuf,
     /// sled's file, open a second time, to keep room behind it.
     file: File,
+    held: RwLock<Held>,
+}
+
+/// Rows of `D` that sled does not have yet.
+#[derive(Default)]
+struct Held {
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// How often rows went from here to sled.
+    written: u64,
+}
+
+/// What a look for a submission found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    found: bool,
+    /// [`Held::written`] before it.
+    written: u64,
 }
 
 impl Index {
@@ -217,6 +234,7 @@ impl Index {
             db,
             dir: dir.to_path_buf(),
             file,
+            held: RwLock::default(),
         })
     }
 
@@ -232,10 +250,46 @@ impl Index {
         Ok(set_to_midnight(&self.file)?)
     }
 
+    /// Takes up where submissions are, in memory: every read sees it from now on.
+    pub(crate) fn hold_drops<'a>(
+        &self,
+        places: impl Iterator<Item = (&'a Force, &'a Digest, Place)>,
+    ) {
+        let rows = places.map(|(force, h, place)| drop_row(force, h, &place));
+        self.held_mut().rows.extend(rows);
+    }
+
+    /// Gives what is held in memory to sled.
+    pub(crate) fn write_held(&self) -> Result<(), IndexError> {
+        let rows = self.held().rows.clone();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut changes = Changes::default();
+        for (key, value) in &rows {
+            changes.put(key.clone(), value.clone());
+        }
+        self.apply(changes)?;
+        // Only now: what a read does not find here it finds there.
+        let mut held = self.held_mut();
+        held.rows.retain(|key, _| !rows.contains_key(key));
+        held.written += 1;
+        Ok(())
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held_mut(&self) -> RwLockWriteGuard<'_, Held> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes everything to the disk and ends.
     pub(crate) fn close(self) -> Result<(), IndexError> {
+        self.write_held()?;
         self.db.flush()?;
-        let Self { db, dir, file } = self;
+        let Self { db, dir, file, .. } = self;
         drop(db);
         drop(file);
         for entry in fs::read_dir(&dir)? {
@@ -250,10 +304,40 @@ impl Index {
         force: &Force,
         h: &Digest,
     ) -> Result<Option<Place>, IndexError> {
+        let key = key(Kept::Drop.places(), force, &[&h.0]);
+        if let Some(value) = self.held().rows.get(&key) {
+            return parse_place(value).map(Some);
+        }
         self.db
-            .get(key(Kept::Drop.places(), force, &[&h.0]))?
+            .get(key)?
             .map(|value| parse_place(&value))
             .transpose()
+    }
+
+    /// Looks for a submission, so that [`Self::has_drop_since`] need not look as far later.
+    pub(crate) fn look_for_drop(&self, force: &Force, h: &Digest) -> Result<Look, IndexError> {
+        let written = self.held().written;
+        let found = self.drop_place(force, h)?.is_some();
+        Ok(Look { found, written })
+    }
+
+    /// Whether a submission is there now. Unless rows went to sled since the look, only what is held can be new.
+    pub(crate) fn has_drop_since(
+        &self,
+        look: Look,
+        force: &Force,
+        h: &Digest,
+    ) -> Result<bool, IndexError> {
+        if look.found {
+            return Ok(true);
+        }
+        let held = self.held();
+        if held.written == look.written {
+            let key = key(Kept::Drop.places(), force, &[&h.0]);
+            return Ok(held.rows.contains_key(&key));
+        }
+        drop(held);
+        Ok(self.drop_place(force, h)?.is_some())
     }
 
     /// Where a page of answers is, and its index part.
@@ -391,6 +475,13 @@ fn key(table: u8, force: &Force, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
+fn drop_row(force: &Force, h: &Digest, place: &Place) -> (Vec<u8>, Vec<u8>) {
+    (
+        key(Kept::Drop.places(), force, &[&h.0]),
+        encode_place(place),
+    )
+}
+
 fn tile_key(force: &Force, year: u16, kind: TileKind, number: u64) -> Vec<u8> {
     let level = match kind {
         TileKind::Entries => u8::MAX,
@@ -454,6 +545,62 @@ const fn value_error(value: &[u8], wanted: usize) -> IndexError {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn place(offset: u64) -> Place {
+        Place {
+            segment: 0,
+            offset,
+            size: 48,
+            t: [7; 32],
+        }
+    }
+
+    fn drops(index: &Index, force: &Force) -> Vec<u64> {
+        let found = |h: u8| index.drop_place(force, &Digest([h; 32])).unwrap();
+        (0..4).filter_map(found).map(|place| place.offset).collect()
+    }
+
+    #[test]
+    fn what_is_held_is_found_before_and_after_it_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let force: Force = "btp".parse().unwrap();
+        let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
+        index.write_held().unwrap();
+        let rows = [(Digest([1; 32]), place(10)), (Digest([2; 32]), place(20))];
+        index.hold_drops(rows.iter().map(|(h, place)| (&force, h, *place)));
+        assert_eq!(drops(&index, &force), [10, 20]);
+        index.write_held().unwrap();
+        assert!(index.held().rows.is_empty());
+        assert_eq!(drops(&index, &force), [10, 20]);
+        // And what is still held when the index is closed.
+        let last = (Digest([3; 32]), place(30));
+        index.hold_drops(std::iter::once((&force, &last.0, last.1)));
+        index.close().unwrap();
+        let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
+        assert_eq!(drops(&index, &force), [10, 20, 30]);
+        assert_eq!(index.pending(Kept::Drop, &force).unwrap().1, 3);
+    }
+
+    #[test]
+    fn a_second_look_finds_what_came_since_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let force: Force = "btp".parse().unwrap();
+        let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
+        let h = Digest([1; 32]);
+        let hold = || index.hold_drops(std::iter::once((&force, &h, place(10))));
+        let early = index.look_for_drop(&force, &h).unwrap();
+        let has = |look| index.has_drop_since(look, &force, &h).unwrap();
+        assert!(!has(early));
+        hold();
+        assert!(has(early), "it is held");
+        let late = index.look_for_drop(&force, &h).unwrap();
+        index.write_held().unwrap();
+        assert!(has(early), "it was held and is in sled");
+        assert!(has(late));
+        let other: Force = "kent".parse().unwrap();
+        let look = index.look_for_drop(&other, &h).unwrap();
+        assert!(!index.has_drop_since(look, &other, &h).unwrap());
+    }
 
     proptest! {
         #[test]

@@ -23,6 +23,7 @@ pub(crate) mod times;
 
 pub(crate) mod folder;
 mod index;
+mod keeper;
 mod pin;
 mod view;
 
@@ -67,7 +68,7 @@ pub use self::record::RecordError;
 pub use self::restore::{Behind, Logs, RestoreError, RestoreProgress, Restored, restore};
 pub use self::scan::Damage;
 
-use self::index::Kept;
+use self::index::{Kept, Look};
 use self::shared::Shared;
 use self::writer::{Command, Job, PageJob, Writer};
 
@@ -241,10 +242,11 @@ impl Store {
         let (parts, segments) = replay::open(config, verifier, progress)?;
         let shared = Arc::new(Shared::new(parts));
         let (commands, receiver) = mpsc::channel();
-        let writer = Writer::new(Arc::clone(&shared), segments, receiver);
-        let thread = thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || writer.run());
+        let thread = Writer::new(Arc::clone(&shared), segments, receiver).and_then(|writer| {
+            thread::Builder::new()
+                .name("store-writer".to_owned())
+                .spawn(move || writer.run())
+        });
         let thread = thread.map_err(|source| OpenError::Io {
             path: config.store_dir.clone(),
             source,
@@ -285,6 +287,7 @@ impl Store {
         let size = size.ok_or(SubmitError::TooLarge)?;
         let t = tag_digest(&body.tag().map_err(SubmitError::Spilled)?);
         let permit = self.wait_in_queue(body.memory()).await?;
+        let look = self.look_for(force, &h);
         let (reply, answer) = oneshot::channel();
         let job = Job {
             force: force.clone(),
@@ -292,6 +295,7 @@ impl Store {
             t,
             body,
             size,
+            look,
             reply,
             permit,
         };
@@ -299,6 +303,11 @@ impl Store {
             .send(Command::Submit(job))
             .map_err(|_| SubmitError::ShuttingDown)?;
         answer.await.unwrap_or(Err(SubmitError::ShuttingDown))
+    }
+
+    /// What the index knows of a submission before the writer has it. An index that fails is the writer's to judge.
+    fn look_for(&self, force: &Force, h: &Digest) -> Option<Look> {
+        self.shared.index().as_ref()?.look_for_drop(force, h).ok()
     }
 
     /// Waits until there is memory for one more that waits for the writer.

@@ -2,7 +2,8 @@
 //!
 //! It gathers submissions until the beat, never less, shuffles all of them once, writes them as one frame or several,
 //! and only when the last is synced answers all of them together: neither the disk nor an answer tells an order or a
-//! time finer than the beat. What waits is bounded by the permits of the queue, pages of answers too. Epochs and pages
+//! time finer than the beat. A beat that comes while the one before is written is late: it
+//! takes what came until then. What waits is bounded by the permits of the queue, pages of answers too. Epochs and pages
 //! come between batches. What it is given was checked by the caller: `h` is the digest of the body.
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::fail_stop::{StopOnPanic, fail_stop};
 use super::frame::FrameKind;
-use super::index::{Changes, Index, IndexError, Kept, Place};
+use super::index::{Changes, Index, IndexError, Kept, Look, Place};
+use super::keeper::Keeper;
 use super::record::{
     BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, page_head_size, write_item_head,
     write_page,
@@ -38,6 +40,9 @@ const COPY_SIZE_BYTES: usize = 256 * 1024;
 
 /// How often room is looked for while the disk is full and nobody asks.
 const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// Why there is no index: the store takes it only when its threads have ended.
+pub(crate) const CLOSED_EARLY: &str = "it was closed before the writer ended";
 
 /// What the writer is asked.
 pub(crate) enum Command {
@@ -59,6 +64,8 @@ pub(crate) struct Job {
     pub(crate) t: [u8; 32],
     pub(crate) body: Body,
     pub(crate) size: u32,
+    /// What the index knew of it before it came here, where that could be asked: most of the looking, in the sender's time.
+    pub(crate) look: Option<Look>,
     pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
     /// The memory that it takes until it is answered.
     pub(crate) permit: OwnedSemaphorePermit,
@@ -97,6 +104,9 @@ pub(crate) struct Writer {
     batch: Vec<Job>,
     deadline: Option<Instant>,
     started: Instant,
+    /// Since when the beat that was written last takes no more; nothing once all that came meanwhile was taken.
+    written_since: Option<Instant>,
+    keeper: Keeper,
 }
 
 impl Writer {
@@ -104,15 +114,17 @@ impl Writer {
         shared: Arc<Shared>,
         segments: Segments,
         commands: Receiver<Command>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
+            keeper: Keeper::start(Arc::clone(&shared))?,
             shared,
             segments,
             commands,
             batch: Vec::new(),
             deadline: None,
             started: Instant::now(),
-        }
+            written_since: None,
+        })
     }
 
     /// Works until it is told to stop or nobody can ask any more; gives segment and byte at which the value log ends.
@@ -139,13 +151,21 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => self.flush(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.flush();
+                    self.keeper.end();
                     return self.segments.end();
                 }
             }
         }
     }
 
-    fn next_command(&self) -> Result<Command, RecvTimeoutError> {
+    fn next_command(&mut self) -> Result<Command, RecvTimeoutError> {
+        // The beat takes what is there when it comes. No flood puts it off for long: no more comes than there are permits.
+        if let Ok(command) = self.commands.try_recv() {
+            return Ok(command);
+        }
+        if self.deadline.is_none() {
+            self.written_since = None;
+        }
         let wait = match self.deadline {
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
             None if self.shared.is_full() => FULL_RETRY,
@@ -157,7 +177,6 @@ impl Writer {
             }
         };
         if wait.is_zero() {
-            // A flood of submissions must not put the beat off.
             return Err(RecvTimeoutError::Timeout);
         }
         self.commands.recv_timeout(wait)
@@ -166,25 +185,16 @@ impl Writer {
     fn take(&mut self, job: Job) {
         self.batch.push(job);
         if self.deadline.is_none() {
-            self.deadline = Some(self.next_beat());
+            let since = self.written_since.unwrap_or_else(Instant::now);
+            let beat = self.shared.config.intake_batch;
+            self.deadline = Some(beat_after(self.started, beat, since));
         }
-    }
-
-    /// Beats are counted from the start and not from an arrival, so that a file's time tells no arrival.
-    fn next_beat(&self) -> Instant {
-        let now = Instant::now();
-        let beat = self.shared.config.intake_batch.as_nanos();
-        let past = now.saturating_duration_since(self.started).as_nanos();
-        let Some(into) = past.checked_rem(beat) else {
-            return now;
-        };
-        let wait = u64::try_from(beat - into).unwrap_or(u64::MAX);
-        now.checked_add(Duration::from_nanos(wait)).unwrap_or(now)
     }
 
     /// Makes what was gathered durable and answers all of it.
     fn flush(&mut self) {
         self.deadline = None;
+        self.written_since = Some(Instant::now());
         let mut jobs = std::mem::take(&mut self.batch);
         jobs.shuffle(&mut OsRng);
         let standings = self.standings(&jobs);
@@ -243,10 +253,12 @@ impl Writer {
         let mut seen = BTreeSet::new();
         jobs.iter()
             .map(|job| {
-                if self
-                    .look_up(|index| index.drop_place(&job.force, &job.h))
-                    .is_some()
-                {
+                let (force, h) = (&job.force, &job.h);
+                let is_durable = self.look_up(|index| match job.look {
+                    Some(look) => index.has_drop_since(look, force, h),
+                    None => Ok(index.drop_place(force, h)?.is_some()),
+                });
+                if is_durable {
                     Standing::Durable
                 } else if seen.insert((&job.force, job.h)) {
                     Standing::Fresh
@@ -262,18 +274,7 @@ impl Writer {
         match self.shared.index().as_ref().map(ask) {
             Some(Ok(found)) => found,
             Some(Err(error)) => fail_stop("cannot look something up in the index", &error),
-            None => fail_stop(
-                "cannot look something up in the index",
-                &"it was closed before the writer",
-            ),
-        }
-    }
-
-    fn change_index(&self, changes: Changes) {
-        if let Some(index) = self.shared.index().as_ref()
-            && let Err(error) = index.apply(changes)
-        {
-            fail_stop("cannot write the index", &error);
+            None => fail_stop("cannot look something up in the index", &CLOSED_EARLY),
         }
     }
 
@@ -285,9 +286,8 @@ impl Writer {
         let written = self
             .segments
             .append(FrameKind::Intake, payload_size, |out| write_jobs(out, jobs));
-        let mut changes = Changes::default();
         let mut offset = written.payload_offset + BATCH_HEAD_SIZE_BYTES;
-        for job in jobs {
+        let places = jobs.iter().map(|job| {
             offset += item_head_size(&job.force);
             let place = Place {
                 segment: written.segment,
@@ -295,10 +295,14 @@ impl Writer {
                 size: job.size,
                 t: job.t,
             };
-            changes.put_drop(&job.force, &job.h, &place);
             offset += u64::from(job.size);
+            (&job.force, &job.h, place)
+        });
+        match self.shared.index().as_ref() {
+            Some(index) => index.hold_drops(places),
+            None => fail_stop("cannot change the index", &CLOSED_EARLY),
         }
-        self.change_index(changes);
+        self.keeper.note();
         let mut pending = self.shared.pending(Kept::Drop);
         for job in jobs {
             let drop = Pending {
@@ -329,7 +333,16 @@ impl Writer {
         let at = (written.segment, written.payload_offset);
         let place = page_place(at, force, stored, job.t);
         changes.put_page(force, &job.h, &place, &job.index_part);
-        self.change_index(changes);
+        match self
+            .shared
+            .index()
+            .as_ref()
+            .map(|index| index.apply(changes))
+        {
+            Some(Ok(())) => {}
+            Some(Err(error)) => fail_stop("cannot write the index", &error),
+            None => fail_stop("cannot write the index", &CLOSED_EARLY),
+        }
         let page = Pending {
             h: job.h.0,
             t: job.t,
@@ -381,6 +394,17 @@ pub(crate) fn page_place(
     }
 }
 
+/// The first beat behind a time. Beats are counted from the start and not from an arrival, so that a file's time tells
+/// no arrival.
+fn beat_after(started: Instant, beat: Duration, time: Instant) -> Instant {
+    let past = time.saturating_duration_since(started).as_nanos();
+    let Some(into) = past.checked_rem(beat.as_nanos()) else {
+        return time;
+    };
+    let wait = u64::try_from(beat.as_nanos() - into).unwrap_or(u64::MAX);
+    time.checked_add(Duration::from_nanos(wait)).unwrap_or(time)
+}
+
 /// How a submission stands before its beat is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -430,4 +454,23 @@ fn write_jobs(out: &mut dyn Write, jobs: &[&Job]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beat_is_behind_its_time_and_at_a_multiple_from_the_start() {
+        let started = Instant::now();
+        let ms = Duration::from_millis;
+        for (time, wanted) in [(0, 10), (1, 10), (9, 10), (10, 20), (25, 30)] {
+            let found = beat_after(started, ms(10), started + ms(time));
+            assert_eq!(found, started + ms(wanted), "after {time} ms");
+        }
+        assert_eq!(
+            beat_after(started, Duration::ZERO, started + ms(7)),
+            started + ms(7)
+        );
+    }
 }
