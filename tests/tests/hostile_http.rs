@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use hafan_tests::TestServer;
 use hafan_tests::reports::shaped;
+use socket2::{Domain, Socket, Type};
 use xtask::demo::Settings;
 use xtask::http::{connect, get};
 use xtask::process::{Output, Running, guarded};
@@ -340,6 +341,19 @@ fn gateway() -> Gateway {
     }
 }
 
+/// What the page of the form, over 200 KB, is asked for with.
+const FORM: &[u8] =
+    b"POST /btp/en/form HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// A line that asks for the form, and takes no more of it than the kernel must.
+fn unread(gateway: SocketAddr) -> Socket {
+    let line = Socket::new(Domain::for_address(gateway), Type::STREAM, None).unwrap();
+    line.set_recv_buffer_size(1).unwrap();
+    line.connect(&gateway.into()).unwrap();
+    (&line).write_all(FORM).unwrap();
+    line
+}
+
 #[test]
 fn the_gateway_reads_each_request_one_way_or_not_at_all_and_lets_nobody_keep_its_lines() {
     let gateway = gateway();
@@ -375,5 +389,10 @@ fn the_gateway_reads_each_request_one_way_or_not_at_all_and_lets_nobody_keep_its
         .collect();
     assert_eq!(get(gateway.address, "/readyz", &[]).unwrap().status, 200);
     drop(held);
+    // Lines that ask for the largest page there is and read nothing of it.
+    let unread: Vec<_> = (0..3 * SLOTS).map(|_| unread(gateway.address)).collect();
+    assert_eq!(get(gateway.address, "/readyz", &[]).unwrap().status, 200);
+    assert_eq!(statuses(&heard(gateway.address, FORM)), [200]);
+    drop(unread);
     assert_eq!(gateway.running.heard(), before, "it told of a request");
 }
