@@ -14,7 +14,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +33,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use xtask::demo::Settings;
+use xtask::process::guarded;
 
 /// Connections at once.
 const CONCURRENCY: [usize; 4] = [1, 8, 32, 128];
@@ -186,7 +187,7 @@ struct Plain {
 
 impl Plain {
     fn start(path: &Path) -> Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
+        let mut process = guarded(std::env::current_exe()?)
             .arg(PLAIN)
             .arg(path)
             .stdin(Stdio::null())
