@@ -4,6 +4,7 @@
 
 use std::io::{self, Write as _};
 use std::num::NonZero;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +91,8 @@ fn write_verifier(key_path: &Path, signer: &Signer) -> Result<String, StartError
     let path = PathBuf::from(path);
     std::fs::File::create_new(&path)
         .and_then(|mut file| {
+            // It is public, and `hafan backup` reads it as the service's user.
+            file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
             file.write_all(vkey.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()
