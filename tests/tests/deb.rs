@@ -106,7 +106,7 @@ fn holds_what_it_should(of: Package, refused: &str) {
     dpkg_deb("--raw-extract", &package, &[&unpacked]);
     let conffiles = fs::read_to_string(unpacked.join("DEBIAN/conffiles")).unwrap();
     assert_eq!(conffiles, format!("/etc/{name}/config.toml\n"));
-    for script in ["postinst", "prerm"] {
+    for script in ["postinst", "prerm", "postrm"] {
         let (status, _, said) = told(
             Command::new("sh")
                 .arg("-n")

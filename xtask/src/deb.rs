@@ -138,7 +138,7 @@ impl Package {
             .map(|file| format!("/{}\n", file.target))
             .collect();
         write(&control.join("conffiles"), &conffiles, 0o644)?;
-        for script in ["postinst", "prerm"] {
+        for script in ["postinst", "prerm", "postrm"] {
             put(&self.dir().join(script), &control.join(script), 0o755)?;
         }
         let package = out_dir.join(format!(
