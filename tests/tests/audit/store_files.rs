@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hafan::store::{Store, StoreConfig};
 use hafan_tests::TestServer;
@@ -499,6 +499,17 @@ fn a_store_whose_server_was_killed_holds() {
     assert_eq!(answer.unwrap().status, 201);
     let config = dir.join("config.toml");
     audit(&["store", "--config", text(&config)]).fails(3, "is open in a server");
+    // The index gets to its file behind the answer. One that is empty there was not looked at, and is no store that holds.
+    let (file, row) = (dir.join("store/index/db"), report.h.0);
+    let until = Instant::now() + Duration::from_secs(30);
+    while !fs::read(&file)
+        .unwrap()
+        .windows(row.len())
+        .any(|part| part == row)
+    {
+        assert!(Instant::now() < until, "the index has no row of the report");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     server.kill().unwrap();
     let said = audit(&["store", "--config", text(&config), "--json"]);
     assert_eq!(said.code, Some(0), "{}", said.text);
