@@ -2,9 +2,9 @@
 //!
 //! It gathers submissions until the beat, never less, shuffles all of them once, writes them as one frame or several,
 //! and only when the last is synced answers all of them together: neither the disk nor an answer tells an order or a
-//! time finer than the beat. A beat that comes while the one before is written is late: it
-//! takes what came until then. What waits is bounded by the permits of the queue, pages of answers too. Epochs and pages
-//! come between batches. What it is given was checked by the caller: `h` is the digest of the body.
+//! time finer than the beat. A beat that comes while the one before is written is late: it takes what came until then.
+//! What waits is bounded by the permits of the queue, pages of answers too. Epochs and pages come between batches. What
+//! it is given was checked by the caller: `h` is the digest of the body.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
