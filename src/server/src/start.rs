@@ -354,7 +354,7 @@ async fn run(
         stopped.clone(),
     ));
     confine::to_answering()?;
-    // Before anybody reads an address and asks: a request leaves no trace, not even of its order among these.
+    // Said before the addresses are, so that all of a start's lines are there before anybody can ask.
     log(&Event::Ready {
         forces: app.directories.forces().count(),
     });

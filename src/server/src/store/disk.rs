@@ -11,7 +11,7 @@ use super::frame::{HEADER_SIZE_BYTES, Header};
 use super::space::write_zeros;
 use super::times::set_to_midnight;
 
-/// Small parts of a frame are gathered to writes of this size.
+/// Small parts of a frame are gathered to writes of this size; a submission, which is larger, is written as it is.
 const BUFFER_SIZE_BYTES: usize = 32 * 1024;
 
 /// A file that is written at positions and synced.

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::EpochError;
 use super::fail_stop::fail_stop;
 use super::folder::StagedFile;
-use super::index::{Changes, Index, Kept};
+use super::index::{Changes, Kept};
 use super::record::Epoch;
 use super::shared::{Pending, Shared};
 use super::space::is_shortage;
@@ -228,13 +228,7 @@ fn append(shared: &Shared, commands: &Sender<Command>, step: Step) -> Result<(),
         .map_err(|_| EpochError::StoreFull)?;
     // The epoch is durable: from here on there is no way back, and a start would finish what is left.
     commit_pin(shared, staged, force, year, old.as_deref());
-    if let Some(Err(error)) = shared
-        .index()
-        .as_ref()
-        .map(|index: &Index| index.apply(changes))
-    {
-        fail_stop("cannot write the index", &error);
-    }
+    shared.index_or_stop("cannot write the index", |index| index.apply(changes));
     shared
         .logs_mut()
         .insert((force.clone(), year), Arc::new(new));

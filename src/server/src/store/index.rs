@@ -187,24 +187,11 @@ pub(crate) struct Index {
     dir: PathBuf,
     /// sled's file, open a second time, to keep room behind it.
     file: File,
-    held: RwLock<Held>,
+    /// Rows of `D` that sled does not have yet.
+    held: RwLock<Rows>,
 }
 
-/// Rows of `D` that sled does not have yet.
-#[derive(Default)]
-struct Held {
-    rows: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// How often rows went from here to sled.
-    written: u64,
-}
-
-/// What a look for a submission found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
-    found: bool,
-    /// [`Held::written`] before it.
-    written: u64,
-}
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl Index {
     /// Opens the index, or makes an empty one where there is none. It may be anything: sled may panic or hang on it.
@@ -255,13 +242,13 @@ impl Index {
         &self,
         places: impl Iterator<Item = (&'a Force, &'a Digest, Place)>,
     ) {
-        let rows = places.map(|(force, h, place)| drop_row(force, h, &place));
-        self.held_mut().rows.extend(rows);
+        self.held_mut()
+            .extend(places.map(|(force, h, place)| drop_row(force, h, &place)));
     }
 
     /// Gives what is held in memory to sled.
     pub(crate) fn write_held(&self) -> Result<(), IndexError> {
-        let rows = self.held().rows.clone();
+        let rows = self.held().clone();
         if rows.is_empty() {
             return Ok(());
         }
@@ -271,17 +258,15 @@ impl Index {
         }
         self.apply(changes)?;
         // Only now: what a read does not find here it finds there.
-        let mut held = self.held_mut();
-        held.rows.retain(|key, _| !rows.contains_key(key));
-        held.written += 1;
+        self.held_mut().retain(|key, _| !rows.contains_key(key));
         Ok(())
     }
 
-    fn held(&self) -> RwLockReadGuard<'_, Held> {
+    fn held(&self) -> RwLockReadGuard<'_, Rows> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held_mut(&self) -> RwLockWriteGuard<'_, Held> {
+    fn held_mut(&self) -> RwLockWriteGuard<'_, Rows> {
         self.held.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -305,39 +290,13 @@ impl Index {
         h: &Digest,
     ) -> Result<Option<Place>, IndexError> {
         let key = key(Kept::Drop.places(), force, &[&h.0]);
-        if let Some(value) = self.held().rows.get(&key) {
+        if let Some(value) = self.held().get(&key) {
             return parse_place(value).map(Some);
         }
         self.db
             .get(key)?
             .map(|value| parse_place(&value))
             .transpose()
-    }
-
-    /// Looks for a submission, so that [`Self::has_drop_since`] need not look as far later.
-    pub(crate) fn look_for_drop(&self, force: &Force, h: &Digest) -> Result<Look, IndexError> {
-        let written = self.held().written;
-        let found = self.drop_place(force, h)?.is_some();
-        Ok(Look { found, written })
-    }
-
-    /// Whether a submission is there now. Unless rows went to sled since the look, only what is held can be new.
-    pub(crate) fn has_drop_since(
-        &self,
-        look: Look,
-        force: &Force,
-        h: &Digest,
-    ) -> Result<bool, IndexError> {
-        if look.found {
-            return Ok(true);
-        }
-        let held = self.held();
-        if held.written == look.written {
-            let key = key(Kept::Drop.places(), force, &[&h.0]);
-            return Ok(held.rows.contains_key(&key));
-        }
-        drop(held);
-        Ok(self.drop_place(force, h)?.is_some())
     }
 
     /// Where a page of answers is, and its index part.
@@ -570,7 +529,7 @@ mod tests {
         index.hold_drops(rows.iter().map(|(h, place)| (&force, h, *place)));
         assert_eq!(drops(&index, &force), [10, 20]);
         index.write_held().unwrap();
-        assert!(index.held().rows.is_empty());
+        assert!(index.held().is_empty());
         assert_eq!(drops(&index, &force), [10, 20]);
         // And what is still held when the index is closed.
         let last = (Digest([3; 32]), place(30));
@@ -579,27 +538,6 @@ mod tests {
         let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
         assert_eq!(drops(&index, &force), [10, 20, 30]);
         assert_eq!(index.pending(Kept::Drop, &force).unwrap().1, 3);
-    }
-
-    #[test]
-    fn a_second_look_finds_what_came_since_the_first() {
-        let dir = tempfile::tempdir().unwrap();
-        let force: Force = "btp".parse().unwrap();
-        let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
-        let h = Digest([1; 32]);
-        let hold = || index.hold_drops(std::iter::once((&force, &h, place(10))));
-        let early = index.look_for_drop(&force, &h).unwrap();
-        let has = |look| index.has_drop_since(look, &force, &h).unwrap();
-        assert!(!has(early));
-        hold();
-        assert!(has(early), "it is held");
-        let late = index.look_for_drop(&force, &h).unwrap();
-        index.write_held().unwrap();
-        assert!(has(early), "it was held and is in sled");
-        assert!(has(late));
-        let other: Force = "kent".parse().unwrap();
-        let look = index.look_for_drop(&other, &h).unwrap();
-        assert!(!index.has_drop_since(look, &other, &h).unwrap());
     }
 
     proptest! {

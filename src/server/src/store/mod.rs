@@ -23,7 +23,6 @@ pub(crate) mod times;
 
 pub(crate) mod folder;
 mod index;
-mod keeper;
 mod pin;
 mod view;
 
@@ -39,6 +38,7 @@ mod read;
 mod reindex;
 mod replay;
 mod restore;
+mod write_behind;
 mod writer;
 
 use std::collections::VecDeque;
@@ -68,7 +68,7 @@ pub use self::record::RecordError;
 pub use self::restore::{Behind, Logs, RestoreError, RestoreProgress, Restored, restore};
 pub use self::scan::Damage;
 
-use self::index::{Kept, Look};
+use self::index::Kept;
 use self::shared::Shared;
 use self::writer::{Command, Job, PageJob, Writer};
 
@@ -287,7 +287,6 @@ impl Store {
         let size = size.ok_or(SubmitError::TooLarge)?;
         let t = tag_digest(&body.tag().map_err(SubmitError::Spilled)?);
         let permit = self.wait_in_queue(body.memory()).await?;
-        let look = self.look_for(force, &h);
         let (reply, answer) = oneshot::channel();
         let job = Job {
             force: force.clone(),
@@ -295,7 +294,6 @@ impl Store {
             t,
             body,
             size,
-            look,
             reply,
             permit,
         };
@@ -303,11 +301,6 @@ impl Store {
             .send(Command::Submit(job))
             .map_err(|_| SubmitError::ShuttingDown)?;
         answer.await.unwrap_or(Err(SubmitError::ShuttingDown))
-    }
-
-    /// What the index knows of a submission before the writer has it. An index that fails is the writer's to judge.
-    fn look_for(&self, force: &Force, h: &Digest) -> Option<Look> {
-        self.shared.index().as_ref()?.look_for_drop(force, h).ok()
     }
 
     /// Waits until there is memory for one more that waits for the writer.

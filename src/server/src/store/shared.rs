@@ -11,7 +11,7 @@ use hafan_tlog::Verifier;
 use super::StoreConfig;
 use super::fail_stop::fail_stop;
 use super::folder::Folder;
-use super::index::{Index, Kept};
+use super::index::{Index, IndexError, Kept};
 use super::pin::Pins;
 use super::space::{Full, is_shortage};
 use super::view::LogView;
@@ -90,6 +90,20 @@ impl Shared {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Asks or changes the index for one of the store's threads, which all end before it is taken. Ends the process when
+    /// that fails: nothing could be told to be new.
+    pub(crate) fn index_or_stop<T>(
+        &self,
+        what: &str,
+        ask: impl FnOnce(&Index) -> Result<T, IndexError>,
+    ) -> T {
+        match self.index().as_ref().map(ask) {
+            Some(Ok(done)) => done,
+            Some(Err(error)) => fail_stop(what, &error),
+            None => fail_stop(what, &"it was closed before the store's threads ended"),
+        }
     }
 
     /// Keeps room on the disk for the next change of the index.

@@ -21,8 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::fail_stop::{StopOnPanic, fail_stop};
 use super::frame::FrameKind;
-use super::index::{Changes, Index, IndexError, Kept, Look, Place};
-use super::keeper::Keeper;
+use super::index::{Changes, Index, IndexError, Kept, Place};
 use super::record::{
     BATCH_COUNT_MAX, BATCH_HEAD_SIZE_BYTES, item_head_size, page_head_size, write_item_head,
     write_page,
@@ -30,6 +29,7 @@ use super::record::{
 use super::segment::Segments;
 use super::shared::{Pending, Shared};
 use super::space::{Full, free_bytes};
+use super::write_behind::WriteBehind;
 use super::{Accepted, Body, SubmitError};
 
 /// A frame's payload is at most this long, so that a frame is soon synced. A larger submission has one of its own.
@@ -40,9 +40,6 @@ const COPY_SIZE_BYTES: usize = 256 * 1024;
 
 /// How often room is looked for while the disk is full and nobody asks.
 const FULL_RETRY: Duration = Duration::from_secs(1);
-
-/// Why there is no index: the store takes it only when its threads have ended.
-pub(crate) const CLOSED_EARLY: &str = "it was closed before the writer ended";
 
 /// What the writer is asked.
 pub(crate) enum Command {
@@ -64,8 +61,6 @@ pub(crate) struct Job {
     pub(crate) t: [u8; 32],
     pub(crate) body: Body,
     pub(crate) size: u32,
-    /// What the index knew of it before it came here, where that could be asked: most of the looking, in the sender's time.
-    pub(crate) look: Option<Look>,
     pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
     /// The memory that it takes until it is answered.
     pub(crate) permit: OwnedSemaphorePermit,
@@ -106,7 +101,7 @@ pub(crate) struct Writer {
     started: Instant,
     /// Since when the beat that was written last takes no more; nothing once all that came meanwhile was taken.
     written_since: Option<Instant>,
-    keeper: Keeper,
+    write_behind: WriteBehind,
 }
 
 impl Writer {
@@ -116,7 +111,7 @@ impl Writer {
         commands: Receiver<Command>,
     ) -> io::Result<Self> {
         Ok(Self {
-            keeper: Keeper::start(Arc::clone(&shared))?,
+            write_behind: WriteBehind::start(Arc::clone(&shared))?,
             shared,
             segments,
             commands,
@@ -151,7 +146,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => self.flush(),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.flush();
-                    self.keeper.end();
+                    self.write_behind.end();
                     return self.segments.end();
                 }
             }
@@ -253,12 +248,10 @@ impl Writer {
         let mut seen = BTreeSet::new();
         jobs.iter()
             .map(|job| {
-                let (force, h) = (&job.force, &job.h);
-                let is_durable = self.look_up(|index| match job.look {
-                    Some(look) => index.has_drop_since(look, force, h),
-                    None => Ok(index.drop_place(force, h)?.is_some()),
-                });
-                if is_durable {
+                if self
+                    .look_up(|index| index.drop_place(&job.force, &job.h))
+                    .is_some()
+                {
                     Standing::Durable
                 } else if seen.insert((&job.force, job.h)) {
                     Standing::Fresh
@@ -271,11 +264,8 @@ impl Writer {
 
     /// Asks the index, without which nothing can be told to be new.
     fn look_up<T>(&self, ask: impl FnOnce(&Index) -> Result<T, IndexError>) -> T {
-        match self.shared.index().as_ref().map(ask) {
-            Some(Ok(found)) => found,
-            Some(Err(error)) => fail_stop("cannot look something up in the index", &error),
-            None => fail_stop("cannot look something up in the index", &CLOSED_EARLY),
-        }
+        self.shared
+            .index_or_stop("cannot look something up in the index", ask)
     }
 
     /// Writes, syncs, and lets the index and the next epoch know.
@@ -298,11 +288,12 @@ impl Writer {
             offset += u64::from(job.size);
             (&job.force, &job.h, place)
         });
-        match self.shared.index().as_ref() {
-            Some(index) => index.hold_drops(places),
-            None => fail_stop("cannot change the index", &CLOSED_EARLY),
-        }
-        self.keeper.note();
+        self.shared
+            .index_or_stop("cannot change the index", |index| {
+                index.hold_drops(places);
+                Ok(())
+            });
+        self.write_behind.note();
         let mut pending = self.shared.pending(Kept::Drop);
         for job in jobs {
             let drop = Pending {
@@ -333,16 +324,8 @@ impl Writer {
         let at = (written.segment, written.payload_offset);
         let place = page_place(at, force, stored, job.t);
         changes.put_page(force, &job.h, &place, &job.index_part);
-        match self
-            .shared
-            .index()
-            .as_ref()
-            .map(|index| index.apply(changes))
-        {
-            Some(Ok(())) => {}
-            Some(Err(error)) => fail_stop("cannot write the index", &error),
-            None => fail_stop("cannot write the index", &CLOSED_EARLY),
-        }
+        self.shared
+            .index_or_stop("cannot write the index", |index| index.apply(changes));
         let page = Pending {
             h: job.h.0,
             t: job.t,

@@ -1,5 +1,5 @@
-//! Gives the index's file, now and then, what the index holds in memory: a thread of its own, so that neither the writer
-//! nor anybody who waits for an answer waits for sled's writes too. An index that fails ends the process.
+//! The index's write-behind: a thread that gives sled, now and then, what the index holds in memory, so that neither the
+//! writer nor anybody who waits for an answer waits for sled's writes too.
 
 use std::io;
 use std::sync::Arc;
@@ -10,23 +10,22 @@ use std::time::Duration;
 use super::fail_stop::{StopOnPanic, fail_stop};
 use super::index::Index;
 use super::shared::Shared;
-use super::writer::CLOSED_EARLY;
 
 /// So long what is held gathers before it is written.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The thread that keeps the index's file.
-pub(crate) struct Keeper {
+/// The thread.
+pub(crate) struct WriteBehind {
     held: SyncSender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Keeper {
+impl WriteBehind {
     /// Starts the thread.
     pub(crate) fn start(shared: Arc<Shared>) -> io::Result<Self> {
         let (held, receiver) = sync_channel(1);
         let thread = thread::Builder::new()
-            .name("index-keeper".to_owned())
+            .name("index-writer".to_owned())
             .spawn(move || run(&shared, &receiver))?;
         Ok(Self { held, thread })
     }
@@ -47,13 +46,9 @@ impl Keeper {
 }
 
 fn run(shared: &Shared, held: &Receiver<()>) {
-    let _guard = StopOnPanic("the index is not kept any more");
+    let _guard = StopOnPanic("the index is not written any more");
     for () in held {
         thread::sleep(PAUSE);
-        match shared.index().as_ref().map(Index::write_held) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => fail_stop("cannot write the index", &error),
-            None => fail_stop("cannot write the index", &CLOSED_EARLY),
-        }
+        shared.index_or_stop("cannot write the index", Index::write_held);
     }
 }
