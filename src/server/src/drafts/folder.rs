@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,19 +14,18 @@ use hafan_envelope::ENVELOPE_SIZE_BYTES_MIN;
 use hafan_envelope::submission::Digest;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use rustix::fs::{Mode, OFlags};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::store::fail_stop::fail_stop;
-use crate::store::folder::{create_private, is_empty_dir, make_private_dir};
+use super::files::{
+    STAGED, day_folder, entries, open_untraced, parent, read_untraced, sync, sync_or_stop,
+    take_away, take_day_away, write,
+};
+use crate::store::folder::{is_empty_dir, make_private_dir};
 use crate::store::space::{free_bytes, is_shortage};
 use crate::store::times::set_to_midnight;
 
 /// A draft is deleted when the day on which it was last saved is so many days ago.
 const KEPT_DAYS: i64 = 30;
-
-/// What a file that is being written has behind its name.
-const STAGED: &str = ".next";
 
 /// Why a folder of drafts is not made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -267,10 +265,6 @@ fn place(dir: &Path, day: Date, id: &Digest) -> PathBuf {
     dir.join(day.to_string()).join(id.to_string())
 }
 
-fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
-}
-
 /// The folders of days, in order.
 fn day_folders(dir: &Path) -> Result<Vec<(Date, PathBuf)>, DraftsError> {
     let mut folders = Vec::new();
@@ -288,109 +282,6 @@ fn day_of(path: &Path) -> Option<Date> {
     let day: Date = name.parse().ok()?;
     let is_dir = fs::symlink_metadata(path).is_ok_and(|of| of.is_dir());
     (is_dir && day.to_string() == name).then_some(day)
-}
-
-fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
-}
-
-/// The folder of a day, open, and made where it is missing.
-///
-/// What is changed in a folder is synced through a handle from before the change: a shortage of handles is met where
-/// nothing has happened.
-fn day_folder(dir: &Path, path: &Path) -> io::Result<File> {
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        opened => return opened,
-    }
-    let root = File::open(dir)?;
-    DirBuilder::new().mode(0o700).create(path)?;
-    sync_or_stop(&root);
-    File::open(path)
-}
-
-/// Writes a file whole: under its name only once it is synced.
-fn write(path: &Path, folder: &File, bytes: &[u8]) -> io::Result<()> {
-    let mut staged = path.as_os_str().to_owned();
-    staged.push(STAGED);
-    let staged = PathBuf::from(staged);
-    let written = stage(&staged, bytes).and_then(|()| fs::rename(&staged, path));
-    if let Err(error) = written {
-        remove(&staged)?;
-        set_to_midnight(folder)?;
-        return Err(error);
-    }
-    sync_or_stop(folder);
-    Ok(())
-}
-
-fn stage(staged: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create_private(staged)?;
-    file.write_all(bytes)?;
-    set_to_midnight(&file)?;
-    if let Err(error) = file.sync_all() {
-        fail_stop("cannot sync a draft", &error);
-    }
-    Ok(())
-}
-
-/// Opens a file so that reading it does not change the time of its last read: whoever takes the disk would see in it
-/// when somebody came back. Only the file's owner can do so.
-fn open_untraced(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOATIME | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-fn read_untraced(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_untraced(path)?
-        .take(ENVELOPE_SIZE_BYTES_MIN)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Takes a file away, durably. One that is gone already is as wanted.
-fn take_away(path: &Path) -> io::Result<()> {
-    let folder = match File::open(parent(path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened?,
-    };
-    remove(path)?;
-    sync_or_stop(&folder);
-    Ok(())
-}
-
-/// Takes a day away with all that is in it, what was left half written too. Goes on after an error.
-fn take_day_away(path: &Path) -> io::Result<()> {
-    let folder = File::open(path)?;
-    let mut done = Ok(());
-    for file in entries(path)? {
-        done = done.and(remove(&file));
-    }
-    sync_or_stop(&folder);
-    done?;
-    fs::remove_dir(path)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-fn sync(dir: &Path) -> io::Result<()> {
-    let dir = File::open(dir)?;
-    set_to_midnight(&dir)?;
-    dir.sync_all()
-}
-
-/// Makes durable what was changed in a folder, and its time no finer than the day.
-fn sync_or_stop(folder: &File) {
-    let synced = set_to_midnight(folder).and_then(|()| folder.sync_all());
-    if let Err(error) = synced {
-        fail_stop("cannot sync a folder of drafts", &error);
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The server sees an age file of one size under a name that only the words give; it cannot tell what is in it, nor that
 //! it and a report come from the same words. Trusts nothing that comes in.
 
+mod files;
 mod folder;
 
 use std::sync::Arc;
