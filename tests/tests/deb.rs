@@ -106,15 +106,19 @@ fn holds_what_it_should(of: Package, refused: &str) {
     dpkg_deb("--raw-extract", &package, &[&unpacked]);
     let conffiles = fs::read_to_string(unpacked.join("DEBIAN/conffiles")).unwrap();
     assert_eq!(conffiles, format!("/etc/{name}/config.toml\n"));
-    for script in ["postinst", "prerm", "postrm"] {
-        let (status, _, said) = told(
-            Command::new("sh")
-                .arg("-n")
-                .arg(unpacked.join("DEBIAN").join(script)),
-        )
-        .unwrap();
+    let mut scripts = ["postinst", "prerm", "postrm"]
+        .map(|name| format!("DEBIAN/{name}"))
+        .to_vec();
+    scripts.extend(
+        found
+            .into_keys()
+            .filter(|name| name.starts_with("usr/sbin/")),
+    );
+    for script in scripts {
+        let path = unpacked.join(&script);
+        let (status, _, said) = told(Command::new("sh").arg("-n").arg(&path)).unwrap();
         assert!(status.success(), "{script}: {said}");
-        let text = fs::read_to_string(unpacked.join("DEBIAN").join(script)).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
         assert!(
             text.starts_with("#!/bin/sh\n") && text.contains("set -e"),
             "{script}"

@@ -392,6 +392,21 @@ fn unit(name: &str) -> String {
 }
 
 #[test]
+fn a_command_is_run_as_the_service_would_run_it() {
+    let script = shipped("debian/hafan/hafan-as-service");
+    let service = shipped("systemd/hafan.service");
+    let properties: Vec<&str> = script
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("--property="))
+        .filter(|property| !property.starts_with("BindReadOnlyPaths="))
+        .collect();
+    assert!(properties.len() > 8, "{properties:?}");
+    for property in properties {
+        assert!(service.lines().any(|line| line == property), "{property}");
+    }
+}
+
+#[test]
 fn the_units_are_as_tight_as_their_page_says_and_give_no_secret_away() {
     for name in ["hafan.service", "hafan-gateway.service"] {
         let text = unit(name);
