@@ -54,6 +54,10 @@ const PARTS: [Part; 7] = [
     Part::Text("\n"),
 ];
 
+/// The most that a part of the header in base64 decodes to: an encapsulated key of 1,120 bytes, and what a decoder wants
+/// beyond it.
+const PART_SIZE_BYTES_MAX: usize = 1124;
+
 enum Part {
     /// These bytes and no others.
     Text(&'static str),
@@ -154,15 +158,17 @@ pub fn check_header(header: &[u8; HEADER_SIZE_BYTES]) -> Result<(), EnvelopeErro
 
 /// Offset of the first character that canonical base64 without padding would not have there.
 fn first_bad_base64(chars: &[u8]) -> Option<usize> {
+    let mut decoded = [0; PART_SIZE_BYTES_MAX];
+    if BASE64_STANDARD_NO_PAD
+        .decode_slice(chars, &mut decoded)
+        .is_ok()
+    {
+        return None;
+    }
     let alphabet = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     let stranger = chars.iter().position(|b| !alphabet(b));
     // The right alphabet and still refused: the last character has bits that no byte takes.
-    stranger.or_else(|| {
-        BASE64_STANDARD_NO_PAD
-            .decode(chars)
-            .is_err()
-            .then(|| chars.len().saturating_sub(1))
-    })
+    Some(stranger.unwrap_or_else(|| chars.len().saturating_sub(1)))
 }
 
 /// Bytes with the structure of an envelope. Whether it opens, only a key can tell.
