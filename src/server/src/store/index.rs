@@ -16,7 +16,7 @@
 //! | `P` force 00 year u16, first leaf u64 | number of leaves u16, seed[32] |
 //! | `S` force 00 year u16 | size u64, root[32] |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +30,7 @@ use hafan_envelope::reply::INDEX_PART_SIZE_BYTES;
 use hafan_envelope::submission::Digest;
 use hafan_tlog::tile::TileKind;
 use hafan_tlog::{Hash, Seed, TilePath};
+use sled::IVec;
 
 use super::space::keep_room_behind;
 use super::times::set_to_midnight;
@@ -111,6 +112,8 @@ pub(crate) struct EpochRow {
 pub(crate) struct Changes {
     batch: sled::Batch,
     count: usize,
+    /// Of the submissions among them.
+    drops: Vec<u64>,
 }
 
 impl Changes {
@@ -121,6 +124,7 @@ impl Changes {
     pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &Place) {
         let (key, value) = drop_row(force, h, place);
         self.put(key, value);
+        self.drops.push(beginning(&h.0));
     }
 
     pub(crate) fn put_page(&mut self, force: &Force, h: &Digest, place: &Place, index_part: &[u8]) {
@@ -175,7 +179,7 @@ impl Changes {
         self.put(key(b'S', force, &[&year.to_be_bytes()]), value);
     }
 
-    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    fn put(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
         self.batch.insert(key, value);
         self.count += 1;
     }
@@ -189,9 +193,11 @@ pub(crate) struct Index {
     file: File,
     /// Rows of `D` that sled does not have yet.
     held: RwLock<Rows>,
+    /// The first 8 bytes of each h of `D`. What is not here is nowhere: a new submission costs no look into sled.
+    known: RwLock<HashSet<u64>>,
 }
 
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+type Rows = BTreeMap<IVec, IVec>;
 
 impl Index {
     /// Opens the index, or makes an empty one where there is none. It may be anything: sled may panic or hang on it.
@@ -202,12 +208,17 @@ impl Index {
             .name("index-open".to_owned())
             .spawn(move || {
                 let opened = catch_unwind(AssertUnwindSafe(|| {
-                    sled::Config::new()
+                    let db = sled::Config::new()
                         .path(&path)
                         .segment_size(SLED_SEGMENT_SIZE_BYTES)
                         .cache_capacity(SLED_CACHE_SIZE_BYTES)
                         .flush_every_ms(None)
-                        .open()
+                        .open()?;
+                    let drops = db.scan_prefix([Kept::Drop.places()]).keys();
+                    let known: Result<HashSet<_>, IndexError> = drops
+                        .map(|key| Ok(beginning(&key_digest(&key?)?)))
+                        .collect();
+                    Ok::<_, IndexError>((db, known?))
                 }));
                 // When nobody waits any more the database is dropped with the message.
                 drop(sender.send(opened));
@@ -215,13 +226,14 @@ impl Index {
         let opened = receiver
             .recv_timeout(time_max)
             .map_err(|_| IndexError::Hung)?;
-        let db = opened.map_err(|_| IndexError::Panicked)??;
+        let (db, known) = opened.map_err(|_| IndexError::Panicked)??;
         let file = fs::OpenOptions::new().write(true).open(dir.join("db"))?;
         Ok(Self {
             db,
             dir: dir.to_path_buf(),
             file,
             held: RwLock::default(),
+            known: RwLock::new(known),
         })
     }
 
@@ -233,6 +245,7 @@ impl Index {
 
     /// Makes changes; they are seen by every read from now on, and are not durable.
     pub(crate) fn apply(&self, changes: Changes) -> Result<(), IndexError> {
+        self.know(changes.drops);
         self.db.apply_batch(changes.batch)?;
         Ok(set_to_midnight(&self.file)?)
     }
@@ -242,8 +255,19 @@ impl Index {
         &self,
         places: impl Iterator<Item = (&'a Force, &'a Digest, Place)>,
     ) {
-        self.held_mut()
-            .extend(places.map(|(force, h, place)| drop_row(force, h, &place)));
+        let (drops, rows): (Vec<_>, Vec<_>) = places
+            .map(|(force, h, place)| {
+                let (key, value) = drop_row(force, h, &place);
+                (beginning(&h.0), (key.into(), value.into()))
+            })
+            .unzip();
+        self.know(drops);
+        self.held_mut().extend(rows);
+    }
+
+    fn know(&self, drops: Vec<u64>) {
+        let known = self.known.write();
+        known.unwrap_or_else(PoisonError::into_inner).extend(drops);
     }
 
     /// Gives what is held in memory to sled.
@@ -289,8 +313,13 @@ impl Index {
         force: &Force,
         h: &Digest,
     ) -> Result<Option<Place>, IndexError> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&beginning(&h.0)) {
+            return Ok(None);
+        }
+        drop(known);
         let key = key(Kept::Drop.places(), force, &[&h.0]);
-        if let Some(value) = self.held().get(&key) {
+        if let Some(value) = self.held().get(key.as_slice()) {
             return parse_place(value).map(Some);
         }
         self.db
@@ -421,6 +450,12 @@ impl Index {
         pending.sort_by_key(|(_, place)| (place.segment, place.offset));
         Ok((pending, count))
     }
+}
+
+/// The first 8 bytes of an h.
+fn beginning(h: &[u8; 32]) -> u64 {
+    let [a, b, c, d, e, f, g, i, ..] = *h;
+    u64::from_be_bytes([a, b, c, d, e, f, g, i])
 }
 
 fn key(table: u8, force: &Force, parts: &[&[u8]]) -> Vec<u8> {
