@@ -139,9 +139,7 @@ fn prepare_open(bench: &mut Command) -> Result<()> {
             .args(["build", "--locked", "--quiet", "--profile=bench"])
             .args(["--package=hafan-keys", "--bins"]),
     )?;
-    // As released on both sides: without link-time optimisation the ciphers' inner loops are calls.
     bench
-        .arg("--profile=release")
         .env(BINARIES_DIR_VARIABLE, target.join("release"))
         .env("HAFAN_RAGE", tools.join("bin/rage"));
     Ok(())
