@@ -2,9 +2,9 @@
 //!
 //! The only code that names sled. Where a submission is, it holds in memory first, seen by every read, and writes to sled
 //! later in larger parts: sled waits for the disk at each change, however small. Which are there at all it knows in
-//! memory too. It is never the reason to acknowledge
-//! anything: sled's `flush` is not durable (threat-model.md 0.1), so after any stop but a clean one the whole index is
-//! deleted and made anew. Keys are written once and never changed, but for the head of each log.
+//! memory too. It is never the reason to acknowledge anything: sled's `flush` is not durable (threat-model.md 0.1), so
+//! after any stop but a clean one the whole index is deleted and made anew. Keys are written once and never changed, but
+//! for the head of each log.
 //!
 //! | key | value |
 //! | --- | --- |
