@@ -38,7 +38,7 @@ const CHUNK_TAG_SIZE_BYTES: u64 = 16;
 const PARTS: [Part; 7] = [
     Part::Text("age-encryption.org/v1\n-> mlkem768x25519 "),
     Part::Base64 {
-        chars: 1494,
+        chars: KEY_CHARS,
         name: "base64 of the encapsulated key",
     },
     Part::Text("\n"),
@@ -54,9 +54,9 @@ const PARTS: [Part; 7] = [
     Part::Text("\n"),
 ];
 
-/// The most that a part of the header in base64 decodes to: an encapsulated key of 1,120 bytes, and what a decoder wants
-/// beyond it.
-const PART_SIZE_BYTES_MAX: usize = 1124;
+/// Characters of the longest part in base64, and what a decoder wants to have room for.
+const KEY_CHARS: usize = 1494;
+const DECODED_SIZE_BYTES_MAX: usize = KEY_CHARS.div_ceil(4) * 3;
 
 enum Part {
     /// These bytes and no others.
@@ -158,7 +158,7 @@ pub fn check_header(header: &[u8; HEADER_SIZE_BYTES]) -> Result<(), EnvelopeErro
 
 /// Offset of the first character that canonical base64 without padding would not have there.
 fn first_bad_base64(chars: &[u8]) -> Option<usize> {
-    let mut decoded = [0; PART_SIZE_BYTES_MAX];
+    let mut decoded = [0; DECODED_SIZE_BYTES_MAX];
     if BASE64_STANDARD_NO_PAD
         .decode_slice(chars, &mut decoded)
         .is_ok()

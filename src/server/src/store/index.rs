@@ -113,8 +113,8 @@ pub(crate) struct EpochRow {
 pub(crate) struct Changes {
     batch: sled::Batch,
     count: usize,
-    /// Of the submissions among them.
-    drops: Vec<u64>,
+    /// Prefixes of the submissions among them.
+    drop_prefixes: Vec<u64>,
 }
 
 impl Changes {
@@ -125,7 +125,7 @@ impl Changes {
     pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &Place) {
         let (key, value) = drop_row(force, h, place);
         self.put(key, value);
-        self.drops.push(beginning(&h.0));
+        self.drop_prefixes.push(prefix(&h.0));
     }
 
     pub(crate) fn put_page(&mut self, force: &Force, h: &Digest, place: &Place, index_part: &[u8]) {
@@ -194,8 +194,8 @@ pub(crate) struct Index {
     file: File,
     /// Rows of `D` that sled does not have yet.
     held: RwLock<Rows>,
-    /// The first 8 bytes of each h of `D`. What is not here is nowhere: a new submission costs no look into sled.
-    known: RwLock<HashSet<u64>>,
+    /// The prefix of each h of `D`. What is not here is nowhere: a new submission costs no look into sled.
+    drop_prefixes: RwLock<HashSet<u64>>,
 }
 
 type Rows = BTreeMap<IVec, IVec>;
@@ -216,10 +216,9 @@ impl Index {
                         .flush_every_ms(None)
                         .open()?;
                     let drops = db.scan_prefix([Kept::Drop.places()]).keys();
-                    let known: Result<HashSet<_>, IndexError> = drops
-                        .map(|key| Ok(beginning(&key_digest(&key?)?)))
-                        .collect();
-                    Ok::<_, IndexError>((db, known?))
+                    let prefixes: Result<HashSet<_>, IndexError> =
+                        drops.map(|key| Ok(prefix(&key_digest(&key?)?))).collect();
+                    Ok::<_, IndexError>((db, prefixes?))
                 }));
                 // When nobody waits any more the database is dropped with the message.
                 drop(sender.send(opened));
@@ -227,14 +226,14 @@ impl Index {
         let opened = receiver
             .recv_timeout(time_max)
             .map_err(|_| IndexError::Hung)?;
-        let (db, known) = opened.map_err(|_| IndexError::Panicked)??;
+        let (db, drop_prefixes) = opened.map_err(|_| IndexError::Panicked)??;
         let file = fs::OpenOptions::new().write(true).open(dir.join("db"))?;
         Ok(Self {
             db,
             dir: dir.to_path_buf(),
             file,
             held: RwLock::default(),
-            known: RwLock::new(known),
+            drop_prefixes: RwLock::new(drop_prefixes),
         })
     }
 
@@ -246,7 +245,7 @@ impl Index {
 
     /// Makes changes; they are seen by every read from now on, and are not durable.
     pub(crate) fn apply(&self, changes: Changes) -> Result<(), IndexError> {
-        self.know(changes.drops);
+        self.add_prefixes(changes.drop_prefixes);
         self.db.apply_batch(changes.batch)?;
         Ok(set_to_midnight(&self.file)?)
     }
@@ -256,19 +255,22 @@ impl Index {
         &self,
         places: impl Iterator<Item = (&'a Force, &'a Digest, Place)>,
     ) {
-        let (drops, rows): (Vec<_>, Vec<_>) = places
+        let (prefixes, rows): (Vec<_>, Vec<_>) = places
             .map(|(force, h, place)| {
                 let (key, value) = drop_row(force, h, &place);
-                (beginning(&h.0), (key.into(), value.into()))
+                (prefix(&h.0), (key.into(), value.into()))
             })
             .unzip();
-        self.know(drops);
+        self.add_prefixes(prefixes);
         self.held_mut().extend(rows);
     }
 
-    fn know(&self, drops: Vec<u64>) {
-        let known = self.known.write();
-        known.unwrap_or_else(PoisonError::into_inner).extend(drops);
+    /// Before their rows: a read that finds a row's prefix missing takes the row for missing.
+    fn add_prefixes(&self, prefixes: Vec<u64>) {
+        let known = self.drop_prefixes.write();
+        known
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(prefixes);
     }
 
     /// Gives what is held in memory to sled.
@@ -314,8 +316,9 @@ impl Index {
         force: &Force,
         h: &Digest,
     ) -> Result<Option<Place>, IndexError> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(&beginning(&h.0)) {
+        let known = self.drop_prefixes.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&prefix(&h.0)) {
             return Ok(None);
         }
         drop(known);
@@ -454,7 +457,7 @@ impl Index {
 }
 
 /// The first 8 bytes of an h.
-fn beginning(h: &[u8; 32]) -> u64 {
+fn prefix(h: &[u8; 32]) -> u64 {
     let [a, b, c, d, e, f, g, i, ..] = *h;
     u64::from_be_bytes([a, b, c, d, e, f, g, i])
 }
@@ -553,6 +556,30 @@ mod tests {
     fn drops(index: &Index, force: &Force) -> Vec<u64> {
         let found = |h: u8| index.drop_place(force, &Digest([h; 32])).unwrap();
         (0..4).filter_map(found).map(|place| place.offset).collect()
+    }
+
+    #[test]
+    fn only_a_whole_digest_is_found_however_its_row_came_and_after_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let force: Force = "btp".parse().unwrap();
+        let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
+        let mut changes = Changes::default();
+        changes.put_drop(&force, &Digest([1; 32]), &place(10));
+        index.apply(changes).unwrap();
+        index.hold_drops([(&force, &Digest([2; 32]), place(20))].into_iter());
+        let check = |index: &Index| {
+            assert_eq!(drops(index, &force), [10, 20]);
+            for known in [1, 2] {
+                let mut other = Digest([known; 32]);
+                other.0[31] = 9;
+                assert_eq!(index.drop_place(&force, &other).unwrap(), None);
+            }
+            let elsewhere: Force = "gwent".parse().unwrap();
+            assert!(drops(index, &elsewhere).is_empty());
+        };
+        check(&index);
+        index.close().unwrap();
+        check(&Index::open(dir.path(), OPEN_TIME_MAX).unwrap());
     }
 
     #[test]
