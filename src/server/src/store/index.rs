@@ -113,8 +113,6 @@ pub(crate) struct EpochRow {
 pub(crate) struct Changes {
     batch: sled::Batch,
     count: usize,
-    /// Prefixes of the submissions among them.
-    drop_prefixes: Vec<u64>,
 }
 
 impl Changes {
@@ -125,7 +123,6 @@ impl Changes {
     pub(crate) fn put_drop(&mut self, force: &Force, h: &Digest, place: &Place) {
         let (key, value) = drop_row(force, h, place);
         self.put(key, value);
-        self.drop_prefixes.push(prefix(&h.0));
     }
 
     pub(crate) fn put_page(&mut self, force: &Force, h: &Digest, place: &Place, index_part: &[u8]) {
@@ -194,8 +191,9 @@ pub(crate) struct Index {
     file: File,
     /// Rows of `D` that sled does not have yet.
     held: RwLock<Rows>,
-    /// The prefix of each h of `D`. What is not here is nowhere: a new submission costs no look into sled.
-    drop_prefixes: RwLock<HashSet<u64>>,
+    /// The prefix of each h of `D`, of each force whose rows [`Self::pending`] has read: of these, what is not here is
+    /// nowhere, and a new submission costs no look into sled.
+    drop_prefixes: RwLock<BTreeMap<Force, HashSet<u64>>>,
 }
 
 type Rows = BTreeMap<IVec, IVec>;
@@ -209,16 +207,12 @@ impl Index {
             .name("index-open".to_owned())
             .spawn(move || {
                 let opened = catch_unwind(AssertUnwindSafe(|| {
-                    let db = sled::Config::new()
+                    sled::Config::new()
                         .path(&path)
                         .segment_size(SLED_SEGMENT_SIZE_BYTES)
                         .cache_capacity(SLED_CACHE_SIZE_BYTES)
                         .flush_every_ms(None)
-                        .open()?;
-                    let drops = db.scan_prefix([Kept::Drop.places()]).keys();
-                    let prefixes: Result<HashSet<_>, IndexError> =
-                        drops.map(|key| Ok(prefix(&key_digest(&key?)?))).collect();
-                    Ok::<_, IndexError>((db, prefixes?))
+                        .open()
                 }));
                 // When nobody waits any more the database is dropped with the message.
                 drop(sender.send(opened));
@@ -226,14 +220,14 @@ impl Index {
         let opened = receiver
             .recv_timeout(time_max)
             .map_err(|_| IndexError::Hung)?;
-        let (db, drop_prefixes) = opened.map_err(|_| IndexError::Panicked)??;
+        let db = opened.map_err(|_| IndexError::Panicked)??;
         let file = fs::OpenOptions::new().write(true).open(dir.join("db"))?;
         Ok(Self {
             db,
             dir: dir.to_path_buf(),
             file,
             held: RwLock::default(),
-            drop_prefixes: RwLock::new(drop_prefixes),
+            drop_prefixes: RwLock::default(),
         })
     }
 
@@ -245,7 +239,6 @@ impl Index {
 
     /// Makes changes; they are seen by every read from now on, and are not durable.
     pub(crate) fn apply(&self, changes: Changes) -> Result<(), IndexError> {
-        self.add_prefixes(changes.drop_prefixes);
         self.db.apply_batch(changes.batch)?;
         Ok(set_to_midnight(&self.file)?)
     }
@@ -255,22 +248,20 @@ impl Index {
         &self,
         places: impl Iterator<Item = (&'a Force, &'a Digest, Place)>,
     ) {
-        let (prefixes, rows): (Vec<_>, Vec<_>) = places
-            .map(|(force, h, place)| {
-                let (key, value) = drop_row(force, h, &place);
-                (prefix(&h.0), (key.into(), value.into()))
-            })
-            .unzip();
-        self.add_prefixes(prefixes);
-        self.held_mut().extend(rows);
-    }
-
-    /// Before their rows: a read that finds a row's prefix missing takes the row for missing.
-    fn add_prefixes(&self, prefixes: Vec<u64>) {
+        // Prefixes first: a read that does not find one takes the row for missing.
         let known = self.drop_prefixes.write();
-        known
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(prefixes);
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let rows: Vec<_> = places
+            .map(|(force, h, place)| {
+                if let Some(known) = known.get_mut(force) {
+                    known.insert(prefix(&h.0));
+                }
+                let (key, value) = drop_row(force, h, &place);
+                (key.into(), value.into())
+            })
+            .collect();
+        drop(known);
+        self.held_mut().extend(rows);
     }
 
     /// Gives what is held in memory to sled.
@@ -318,10 +309,13 @@ impl Index {
     ) -> Result<Option<Place>, IndexError> {
         let known = self.drop_prefixes.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(&prefix(&h.0)) {
+        let is_new = known
+            .get(force)
+            .is_some_and(|known| !known.contains(&prefix(&h.0)));
+        drop(known);
+        if is_new {
             return Ok(None);
         }
-        drop(known);
         let key = key(Kept::Drop.places(), force, &[&h.0]);
         if let Some(value) = self.held().get(key.as_slice()) {
             return parse_place(value).map(Some);
@@ -420,6 +414,8 @@ impl Index {
     }
 
     /// The submissions or pages of a force that are in no epoch, the oldest first, and the number of all of them.
+    ///
+    /// It reads every row, and keeps the prefixes. From then on rows of the force come by [`Self::hold_drops`] alone.
     pub(crate) fn pending(
         &self,
         kept: Kept,
@@ -427,6 +423,7 @@ impl Index {
     ) -> Result<(Vec<(Digest, Place)>, u64), IndexError> {
         let mut drops = self.db.scan_prefix(key(kept.places(), force, &[]));
         let mut pending = Vec::new();
+        let mut prefixes = HashSet::new();
         let mut count = 0;
         // Both are in order of h, and each leaf has its submission.
         let mut next_drop = || -> Result<Option<(Digest, Place)>, IndexError> {
@@ -436,7 +433,11 @@ impl Index {
             let (key, value) = row?;
             count += 1;
             let place = value.get(..PLACE_SIZE_BYTES).unwrap_or(&value);
-            Ok(Some((Digest(key_digest(&key)?), parse_place(place)?)))
+            let h = key_digest(&key)?;
+            if kept == Kept::Drop {
+                prefixes.insert(prefix(&h));
+            }
+            Ok(Some((Digest(h), parse_place(place)?)))
         };
         for leaf in self.db.scan_prefix(key(kept.leaves(), force, &[])).keys() {
             let leaf = key_digest(&leaf?)?;
@@ -450,6 +451,12 @@ impl Index {
         }
         while let Some(drop) = next_drop()? {
             pending.push(drop);
+        }
+        if kept == Kept::Drop {
+            let known = self.drop_prefixes.write();
+            known
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(force.clone(), prefixes);
         }
         pending.sort_by_key(|(_, place)| (place.segment, place.offset));
         Ok((pending, count))
@@ -559,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_digest_is_found_however_its_row_came_and_after_the_next_start() {
+    fn only_a_whole_digest_is_found_before_and_after_a_start_has_read_all_rows() {
         let dir = tempfile::tempdir().unwrap();
         let force: Force = "btp".parse().unwrap();
         let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
@@ -579,7 +586,12 @@ mod tests {
         };
         check(&index);
         index.close().unwrap();
-        check(&Index::open(dir.path(), OPEN_TIME_MAX).unwrap());
+        let index = Index::open(dir.path(), OPEN_TIME_MAX).unwrap();
+        check(&index);
+        assert_eq!(index.pending(Kept::Drop, &force).unwrap().1, 2);
+        check(&index);
+        index.hold_drops([(&force, &Digest([3; 32]), place(30))].into_iter());
+        assert_eq!(drops(&index, &force), [10, 20, 30]);
     }
 
     #[test]
